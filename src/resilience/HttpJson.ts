@@ -1,0 +1,109 @@
+/** JSON over HTTP with a bound on everything: time, size, attempts, and a typed word for each way to fail. */
+import { type HttpBody, type HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
+import { Clock, Data, Duration, Effect, Schedule } from "effect"
+import { retryAfter } from "./RetryAfter.ts"
+
+export class HttpFailure extends Data.TaggedError("HttpFailure")<{
+  readonly reason: "unreachable" | "timeout" | "status" | "body"
+  readonly method: string
+  readonly url: string
+  /** 0 when there was no answer. */
+  readonly status: number
+  readonly detail: string
+  readonly retryAfter: Duration.Duration
+}> {
+  override get message(): string {
+    return `${this.method} ${this.url}: ${this.status > 0 ? `${this.status} ` : ""}${this.detail}`
+  }
+}
+
+/** What passes by itself: no answer, rate limits, restarts of the matching engine (425) and server faults. */
+export const isTransient = (error: HttpFailure): boolean =>
+  error.reason === "unreachable" ||
+  error.reason === "timeout" ||
+  error.status === 425 ||
+  error.status === 429 ||
+  error.status >= 500
+
+export interface RequestOptions {
+  readonly query?: ReadonlyArray<readonly [string, string]>
+  readonly body?: HttpBody.HttpBody
+  readonly timeout?: Duration.DurationInput
+}
+
+const MAX_DETAIL = 200
+
+/** The words in an error body: JSON with an `error` field, or text, or a page of HTML without its tags. */
+const explain = (text: string): string =>
+  text
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, MAX_DETAIL) || "empty body"
+
+/** One request, one attempt; the answer parsed as JSON but not yet decoded. */
+export const request =
+  (client: HttpClient.HttpClient) =>
+  (method: "GET" | "POST", url: string, options: RequestOptions = {}): Effect.Effect<unknown, HttpFailure> => {
+    const fail = (reason: HttpFailure["reason"], detail: string, status = 0, wait = Duration.zero) =>
+      new HttpFailure({ reason, method, url, status, detail, retryAfter: wait })
+
+    const read = (response: HttpClientResponse.HttpClientResponse) =>
+      Effect.gen(function* () {
+        const text = yield* Effect.mapError(response.text, (error) =>
+          fail("unreachable", error.reason, response.status)
+        )
+        if (response.status < 200 || response.status >= 300) {
+          const wait = retryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
+          return yield* fail("status", explain(text), response.status, wait)
+        }
+        return yield* Effect.try({
+          try: (): unknown => JSON.parse(text),
+          catch: () => fail("body", `the answer is not JSON: ${explain(text)}`, response.status)
+        })
+      })
+
+    return client
+      .execute(
+        HttpClientRequest.make(method)(url, {
+          acceptJson: true,
+          urlParams: options.query ?? [],
+          ...(options.body === undefined ? {} : { body: options.body })
+        })
+      )
+      .pipe(
+        Effect.mapError((error) =>
+          fail("unreachable", error._tag === "RequestError" ? describeCause(error.cause, error.reason) : error.reason)
+        ),
+        Effect.flatMap(read),
+        Effect.timeoutFail({
+          duration: options.timeout ?? "10 seconds",
+          onTimeout: () => fail("timeout", "no answer in time")
+        })
+      )
+  }
+
+const describeCause = (cause: unknown, otherwise: string): string => {
+  if (!(cause instanceof Error)) return otherwise
+  const inner = cause.cause instanceof Error ? cause.cause : cause
+  return inner.message || otherwise
+}
+
+/**
+ * Tries again what is transient: exponential from 250 ms to 10 s with jitter, at most `times` more, and never sooner
+ * than a Retry-After asks.
+ */
+export const retrying =
+  (times: number) =>
+  <A>(effect: Effect.Effect<A, HttpFailure>): Effect.Effect<A, HttpFailure> =>
+    Effect.retry(
+      Effect.tapError(effect, (error) => (isTransient(error) ? Effect.sleep(error.retryAfter) : Effect.void)),
+      {
+        while: isTransient,
+        schedule: Schedule.exponential("250 millis").pipe(
+          Schedule.union(Schedule.spaced("10 seconds")),
+          Schedule.jittered,
+          Schedule.intersect(Schedule.recurs(times))
+        )
+      }
+    )

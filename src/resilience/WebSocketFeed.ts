@@ -1,0 +1,289 @@
+/**
+ * One WebSocket connection as a pulled stream of raw frames. The only module that knows the `ws` package: the
+ * platform's own socket can neither pause a sender that is too fast nor show why a handshake was refused.
+ */
+import { Chunk, Clock, Data, Duration, Effect, Option, type Scope, Stream } from "effect"
+import type { IncomingMessage } from "node:http"
+import WebSocket from "ws"
+import { retryAfter } from "./RetryAfter.ts"
+
+export class SocketError extends Data.TaggedError("SocketError")<{
+  /** `refused`: answered the upgrade with a status. `closed`: a close frame or a cut. `frozen`: open, but mute. */
+  readonly reason: "refused" | "unreachable" | "timeout" | "closed" | "frozen"
+  /** The HTTP status of a refused upgrade, or the close code. */
+  readonly code: number
+  readonly detail: string
+  readonly retryAfter: Duration.Duration
+}> {
+  override get message(): string {
+    return this.code > 0 ? `${this.reason} (${this.code}): ${this.detail}` : `${this.reason}: ${this.detail}`
+  }
+}
+
+const failure = (reason: SocketError["reason"], detail: string, code = 0, wait = Duration.zero) =>
+  new SocketError({ reason, code, detail, retryAfter: wait })
+
+/** An application-level ping every `every`; without a reply within `timeout`, which is shorter, the peer is frozen. */
+export interface ClientPing {
+  readonly ping: string
+  readonly isReply: (frame: Buffer) => boolean
+  readonly every: Duration.DurationInput
+  readonly timeout: Duration.DurationInput
+}
+
+/** The peer sends ping frames, which are answered by themselves; with neither one nor data for so long it is frozen. */
+export interface ServerPing {
+  readonly pingWithin: Duration.DurationInput
+}
+
+export interface SocketOptions {
+  readonly url: string
+  /** Evaluated at each connect: a signature is fresh every time. */
+  readonly headers?: Effect.Effect<Record<string, string>, SocketError>
+  readonly openTimeout: Duration.DurationInput
+  /** The largest frame that is read at all, in bytes. */
+  readonly maxPayload: number
+  /** The reader is paused while this many frames or bytes wait. */
+  readonly highWater: { readonly frames: number; readonly bytes: number }
+  readonly heartbeat: ClientPing | ServerPing
+  /** Watches for data, which replies to pings are not. */
+  readonly silence: {
+    readonly after: Duration.DurationInput
+    /** Asked when silence is not by itself proof: whether the venue has news that this connection did not bring. */
+    readonly probe: Effect.Effect<Option.Option<string>>
+  }
+}
+
+/** Frames that arrived in one turn of the event loop, in order. Empty when the reader was only woken. */
+export interface FrameBatch {
+  readonly frames: ReadonlyArray<Buffer>
+  /** When the first of them arrived. */
+  readonly receivedTime: number
+}
+
+export interface Session {
+  /** Fails when the connection ends, whatever the reason; a close with 1000 is a failure too. */
+  readonly frames: Stream.Stream<FrameBatch, SocketError>
+  readonly send: (text: string) => Effect.Effect<void, SocketError>
+  /** Makes the reader yield an empty batch, so that it looks at what changed besides. */
+  readonly wake: Effect.Effect<void>
+}
+
+/** A body that explains a refusal is worth a few words, not a page. */
+const MAX_REFUSAL = 200
+
+const readRefusal = (response: IncomingMessage, now: number, done: (error: SocketError) => void): void => {
+  let body = ""
+  response.on("data", (chunk: Buffer) => {
+    if (body.length < MAX_REFUSAL) body += chunk.toString("utf8")
+  })
+  const finish = () => {
+    const wait = retryAfter(response.headers["retry-after"], now)
+    const text = body.trim().slice(0, MAX_REFUSAL) || (response.statusMessage ?? "no reason given")
+    done(failure("refused", text, response.statusCode ?? 0, wait))
+  }
+  response.on("end", finish)
+  response.on("error", finish)
+}
+
+/** The rate at which frames came while they came, to tell a quiet market from a frozen one. */
+const makeRhythm = () => {
+  let perSecond = 0
+  let lastTick = 0
+  let lastCount = 0
+  return {
+    tick: (now: number, count: number) => {
+      const seconds = (now - lastTick) / 1000
+      if (lastTick > 0 && seconds > 0 && count > lastCount) {
+        const weight = Math.min(1, seconds / 10)
+        perSecond += weight * ((count - lastCount) / seconds - perSecond)
+      }
+      lastTick = now
+      lastCount = count
+    },
+    expected: (silentMillis: number) => (perSecond * silentMillis) / 1000
+  }
+}
+
+/**
+ * Frames that would have come during a silence, at the rate seen before, from which on the silence is proof: were the
+ * venue alive, a gap like it had a chance of e^−20.
+ */
+const PROOF_OF_SILENCE = 20
+
+/** Opens a connection; the scope closes it. Fails when the handshake does. */
+export const open = (options: SocketOptions): Effect.Effect<Session, SocketError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.clockWith(Effect.succeed)
+    const headers = yield* options.headers ?? Effect.succeed({})
+    const now = () => clock.unsafeCurrentTimeMillis()
+
+    let frames: Array<Buffer> = []
+    let bytes = 0
+    let firstTime = 0
+    let paused = false
+    let scheduled = false
+    let woken = false
+    let ended: SocketError | undefined
+    let waiting: (() => void) | undefined
+    let opened: (() => void) | undefined
+    let received = 0
+    let lastData = now()
+    let pingSent: number | undefined
+    /** When the peer last showed itself, by data or by a ping. */
+    let lastSign = now()
+    const { heartbeat } = options
+    const isReply = "ping" in heartbeat ? heartbeat.isReply : () => false
+    const rhythm = makeRhythm()
+
+    const resume = () => {
+      scheduled = false
+      const resumeReader = waiting
+      waiting = undefined
+      resumeReader?.()
+    }
+    const end = (error: SocketError) => {
+      ended ??= error
+      opened?.()
+      resume()
+    }
+    const onMessage = (frame: Buffer) => {
+      if (isReply(frame)) {
+        pingSent = undefined
+        return
+      }
+      received++
+      lastData = now()
+      lastSign = lastData
+      if (frames.length === 0) firstTime = lastData
+      frames.push(frame)
+      bytes += frame.length
+      if (!paused && (frames.length >= options.highWater.frames || bytes >= options.highWater.bytes)) {
+        paused = true
+        socket.pause()
+      }
+      // One wake-up for each turn of the event loop, however many frames one read delivered.
+      if (waiting !== undefined && !scheduled) {
+        scheduled = true
+        setImmediate(resume)
+      }
+    }
+
+    const connect = () => {
+      const ws = new WebSocket(options.url, {
+        headers,
+        perMessageDeflate: false,
+        handshakeTimeout: Duration.toMillis(options.openTimeout),
+        maxPayload: options.maxPayload,
+        followRedirects: false
+      })
+      ws.on("open", () => opened?.())
+      ws.on("message", (data) => onMessage(data as Buffer))
+      ws.on("ping", () => (lastSign = now()))
+      ws.on("unexpected-response", (request, response) =>
+        readRefusal(response, now(), (error) => {
+          end(error)
+          request.destroy()
+        })
+      )
+      // The listener stays for the socket's whole life: an 'error' that nobody hears ends the process.
+      ws.on("error", (error) => end(failure("unreachable", error.message)))
+      ws.on("close", (code, reason) => end(failure("closed", reason.toString() || "no reason given", code)))
+      return ws
+    }
+    const socket = yield* Effect.acquireRelease(
+      Effect.try({ try: connect, catch: (cause) => failure("unreachable", String(cause)) }),
+      (ws) => Effect.sync(() => close(ws))
+    )
+    yield* Effect.async<void, SocketError>((resumeOpen) => {
+      opened = () => resumeOpen(ended === undefined ? Effect.void : ended)
+      if (ended !== undefined) opened()
+    }).pipe(
+      Effect.timeoutFail({ duration: options.openTimeout, onTimeout: () => failure("timeout", "no handshake") }),
+      Effect.ensuring(Effect.sync(() => (opened = undefined)))
+    )
+    lastData = now()
+    lastSign = lastData
+
+    const send = (text: string): Effect.Effect<void, SocketError> =>
+      Effect.async((done) => {
+        socket.send(text, (error) => done(error ? failure("closed", error.message) : Effect.void))
+      })
+
+    const take: Effect.Effect<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>> = Effect.suspend(() => {
+      if (frames.length > 0 || woken) {
+        const batch = { frames, receivedTime: frames.length > 0 ? firstTime : now() }
+        frames = []
+        bytes = 0
+        woken = false
+        if (paused) {
+          paused = false
+          lastSign = now()
+          socket.resume()
+        }
+        return Effect.succeed(Chunk.of(batch))
+      }
+      if (ended !== undefined) return Effect.fail(Option.some(ended))
+      return Effect.async<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>>((done) => {
+        waiting = () => done(take)
+        return Effect.sync(() => (waiting = undefined))
+      })
+    })
+
+    const pinging = ({ every, ping, timeout }: ClientPing) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep(Duration.subtract(every, timeout))
+        pingSent = now()
+        yield* send(ping)
+        yield* Effect.sleep(timeout)
+        // A paused socket hears no replies, and data since the ping is as good as one.
+        if (pingSent !== undefined && !paused && lastData < pingSent) {
+          end(failure("frozen", `no reply to a ping within ${Duration.format(Duration.decode(timeout))}`))
+        }
+      })
+    const awaitingPings = ({ pingWithin }: ServerPing) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep("1 seconds")
+        if (!paused && now() - lastSign > Duration.toMillis(pingWithin)) {
+          end(failure("frozen", `no ping and no data for ${Duration.format(Duration.decode(pingWithin))}`))
+        }
+      })
+    const beat = "ping" in heartbeat ? pinging(heartbeat) : awaitingPings(heartbeat)
+
+    const limit = Duration.toMillis(options.silence.after)
+    const watch = Effect.gen(function* () {
+      yield* Effect.sleep("1 seconds")
+      const silent = now() - lastData
+      rhythm.tick(now(), received)
+      if (paused || silent < limit) return
+      if (rhythm.expected(silent) >= PROOF_OF_SILENCE) {
+        return end(failure("frozen", `no data for ${Math.round(silent / 1000)} s on a connection that had been busy`))
+      }
+      const news = yield* options.silence.probe
+      if (Option.isSome(news)) end(failure("frozen", `no data for ${Math.round(silent / 1000)} s: ${news.value}`))
+      else lastData = Math.max(lastData, now())
+    })
+    yield* Effect.forkScoped(Effect.ignore(Effect.forever(beat)))
+    yield* Effect.forkScoped(Effect.forever(watch))
+
+    return {
+      frames: Stream.repeatEffectChunkOption(take),
+      send,
+      wake: Effect.sync(() => {
+        woken = true
+        resume()
+      })
+    }
+  })
+
+/** How long the peer gets to answer a close before the socket is cut. */
+const CLOSE_GRACE = 1_000
+
+const close = (ws: WebSocket): void => {
+  ws.removeAllListeners("message")
+  if (ws.readyState === WebSocket.OPEN) {
+    ws.resume()
+    ws.close(1000)
+    setTimeout(() => ws.terminate(), CLOSE_GRACE).unref()
+  } else ws.terminate()
+}

@@ -1,0 +1,28 @@
+/** Where market events meet their readers. One interface; the in-process layer is the default. */
+import { Context, Effect, Layer, PubSub, type Scope, Stream } from "effect"
+import type { MarketEvent } from "../domain/MarketEvent.ts"
+
+/** Events that were applied in one turn, in order: the unit everywhere, so that costs are per batch. */
+export type Batch = ReadonlyArray<MarketEvent>
+
+export class Bus extends Context.Tag("parallax/bus/Bus")<
+  Bus,
+  {
+    /** Hands a batch to every subscriber; waits while the slowest one is `capacity` batches behind. */
+    readonly publish: (batch: Batch) => Effect.Effect<void>
+    /** Subscribes at once; the stream then yields every batch published from now on until the scope closes. */
+    readonly subscribe: Effect.Effect<Stream.Stream<Batch>, never, Scope.Scope>
+  }
+>() {
+  /** In one process, nothing lost: a subscriber that must not hold others up keeps a bounded buffer of its own. */
+  static readonly layer: Layer.Layer<Bus> = Layer.effect(
+    Bus,
+    Effect.gen(function* () {
+      const pubsub = yield* PubSub.bounded<Batch>(1024)
+      return Bus.of({
+        publish: (batch) => (batch.length === 0 ? Effect.void : PubSub.publish(pubsub, batch)),
+        subscribe: Effect.map(PubSub.subscribe(pubsub), (queue) => Stream.fromQueue(queue))
+      })
+    })
+  )
+}

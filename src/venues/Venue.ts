@@ -1,0 +1,147 @@
+/**
+ * What a venue fulfils. Everything else (reconnecting, books, storage, serving) is shared; a venue supplies its
+ * catalogue, its feed, single snapshots and, where it publishes digests, a verifier.
+ */
+import { Data, type Duration, type Effect, type Option, type Stream, type SubscriptionRef } from "effect"
+import type { Instrument, InstrumentId, Market, VenueId } from "../domain/Market.ts"
+import type { BookSnapshot, FeedEvent } from "../domain/MarketEvent.ts"
+import type { OrderBook } from "../domain/OrderBook.ts"
+
+/** Why a venue call failed, as far as a caller can act on it. */
+export type VenueErrorReason =
+  /** No answer: refused, reset, name not found, TLS refused. */
+  | "unreachable"
+  | "timeout"
+  /** 429, or the venue's word for it; wait `retryAfter`. */
+  | "rate-limited"
+  /** 401 or 403: no retry will help. */
+  | "unauthorized"
+  /** 5xx and 425: the venue's own trouble. */
+  | "unavailable"
+  | "not-found"
+  /** Any other refusal of the request. */
+  | "rejected"
+  /** The answer is not what the protocol says. */
+  | "protocol"
+  /** A list that does not end, or whose cursor is broken or repeats. */
+  | "cursor"
+  /** The connection ended. */
+  | "closed"
+  /** The connection is open but says nothing, or does not answer. */
+  | "frozen"
+
+export class VenueError extends Data.TaggedError("VenueError")<{
+  readonly venue: VenueId
+  readonly reason: VenueErrorReason
+  /** What was asked: a URL without secrets, a page, a connection. */
+  readonly where: string
+  readonly detail: string
+  readonly retryAfter?: Duration.Duration
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `${this.venue}: ${this.where}: ${this.reason}: ${this.detail}`
+  }
+}
+
+/** What a catalogue keeps of a venue. */
+export interface MarketFilter {
+  /** Hard limit; paging stops when it is reached. */
+  readonly maxMarkets: number
+  /** Topics by name or slug; empty keeps all. */
+  readonly categories: ReadonlyArray<string>
+  /** Ids, slugs or tickers that are kept whatever the other filters say. */
+  readonly markets: ReadonlyArray<string>
+}
+
+/** One page of a venue's market list, decoded. */
+export interface MarketPage {
+  /** Where it came from, to name in errors: list and cursor. */
+  readonly page: string
+  readonly markets: ReadonlyArray<Market>
+  /** Entries that are markets but did not decode, with the path of the fault. */
+  readonly rejected: ReadonlyArray<{ readonly id: string; readonly path: string; readonly problem: string }>
+}
+
+export type ConnectionState = "connecting" | "connected" | "waiting" | "halted" | "closed"
+
+/** One connection as `/api/v1/feeds` shows it. Counters run since the slot opened. */
+export interface ConnectionInfo {
+  readonly venue: VenueId
+  readonly slot: string
+  readonly connection: string
+  readonly state: ConnectionState
+  readonly since: number
+  /** Attempts since the connection last carried data. */
+  readonly attempts: number
+  readonly reason: string
+  readonly subscribed: number
+  readonly frames: number
+  readonly bytes: number
+  readonly lastDataTime: number | null
+  readonly messages: Readonly<Record<string, number>>
+  readonly errors: Readonly<Record<string, number>>
+}
+
+/** The live data of a venue. */
+export interface Feed {
+  /**
+   * All events of the instruments that `desired` holds, in arrival order for each connection. Subscriptions follow
+   * `desired`; connections come and go inside; interrupting the stream closes them.
+   */
+  readonly events: (
+    desired: SubscriptionRef.SubscriptionRef<ReadonlyArray<Instrument>>
+  ) => Stream.Stream<FeedEvent, VenueError>
+  readonly connections: Effect.Effect<ReadonlyArray<ConnectionInfo>>
+  /**
+   * Asks for fresh snapshots on the connection itself, in order with its changes; they come as events. For venues whose
+   * REST books cannot be placed between changes; without it a book is healed by `Venue.snapshot`.
+   */
+  readonly requestSnapshots?: (instrumentIds: ReadonlyArray<InstrumentId>) => Effect.Effect<void, VenueError>
+}
+
+/** What a verifier says of a book after an event was applied to it. */
+export type Verdict =
+  /** The venue's digest was reproduced. */
+  | "verified"
+  /** It cannot be judged yet: more of the same operation is due. */
+  | "pending"
+  /** The venue's digest contradicts the book. */
+  | "mismatch"
+  /** There is nothing to compare with. */
+  | "unverifiable"
+
+/** Judges books by what the venue says of them. Stateful, synchronous, one for each venue. */
+export interface BookVerifier {
+  /** Called after `event` was applied to `book`, in arrival order. The book is the holder's own and changes later. */
+  readonly check: (event: FeedEvent, book: OrderBook) => Verdict
+  /**
+   * Judges what is pending although no later message came to settle it; returns the instruments whose books stayed
+   * unproven for longer than the venue's rules explain, each with why. Called every few hundred milliseconds.
+   */
+  readonly expire: (now: number) => ReadonlyArray<{ readonly instrumentId: InstrumentId; readonly why: string }>
+  readonly forget: (instrumentId: InstrumentId) => void
+}
+
+export interface Venue {
+  readonly id: VenueId
+  /** The venue's list, filtered as far as the venue itself can filter, in its order of importance. */
+  readonly markets: (filter: MarketFilter) => Stream.Stream<MarketPage, VenueError>
+  /** Whether a market that was announced, not listed, passes the venue's filters as far as it can be told yet. */
+  readonly wants: (market: Market, filter: MarketFilter) => boolean
+  /** One market by id, slug or ticker. */
+  readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
+  readonly feed: Feed
+  /** One book over REST. `not-found` when the venue keeps no book for it. */
+  readonly snapshot: (instrument: Instrument) => Effect.Effect<BookSnapshot, VenueError>
+  /** `undefined` when the venue publishes nothing to verify against. */
+  readonly verifier: BookVerifier | undefined
+}
+
+/** A venue with what is watched of it. */
+export interface Watch {
+  readonly venue: Venue
+  readonly filter: MarketFilter
+  /** How often the market list is fetched again. */
+  readonly refreshEvery: Duration.Duration
+}

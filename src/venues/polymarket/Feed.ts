@@ -1,0 +1,314 @@
+/** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
+import { Chunk, Clock, Duration, Effect, Option, Queue, Random, Ref, type Scope, Stream } from "effect"
+import type { Instrument } from "../../domain/Market.ts"
+import type { FeedEvent } from "../../domain/MarketEvent.ts"
+import * as ConnectGate from "../../resilience/ConnectGate.ts"
+import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
+import { type Shard, sharded } from "../../resilience/Shards.ts"
+import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import type { ConnectionInfo, ConnectionState, Feed } from "../Venue.ts"
+import type { PolymarketConfig } from "./Config.ts"
+import { makeDecoder, makeTally, POLYMARKET } from "./Normalize.ts"
+import type { Rest } from "./Rest.ts"
+
+/** A single frame with thousands of ids makes the server close (§5.4). */
+const IDS_PER_FRAME = 100
+/** The SDK's own range (§5.1). */
+const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
+/** At most ten handshakes a second: many at once are answered with 429 (§5.4). */
+const HANDSHAKE_SPACING = "100 millis"
+/** A refusal for good (401, 403, close 1008) is asked again this seldom, so that it ends without a hand. */
+const HALT = Duration.minutes(15)
+const HIGH_WATER = { frames: 8_192, bytes: 8 * 1024 * 1024 }
+/** The dump of 100 deep books takes about half a megabyte. */
+const MAX_PAYLOAD = 32 * 1024 * 1024
+/** Events that may wait for the reader, over all sockets. */
+const BUFFER = 16_384
+/** Books compared over REST when a socket falls silent: those that spoke last. */
+const PROBES = 3
+
+const PONG = Buffer.from("PONG")
+
+const isHalting = (error: WebSocketFeed.SocketError): boolean =>
+  (error.reason === "refused" && (error.code === 401 || error.code === 403)) ||
+  (error.reason === "closed" && error.code === 1008)
+
+const atLeast = (error: WebSocketFeed.SocketError): Duration.Duration => (isHalting(error) ? HALT : error.retryAfter)
+
+const chunked = <A>(items: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
+
+const tokens = (instruments: Iterable<Instrument>) =>
+  Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
+
+/** The first frame of a socket names the channel, later ones an operation (§5.1). */
+const firstFrame = (ids: ReadonlyArray<string>) =>
+  JSON.stringify({ assets_ids: ids, type: "market", custom_feature_enabled: true })
+const addFrame = (ids: ReadonlyArray<string>) =>
+  JSON.stringify({ assets_ids: ids, operation: "subscribe", custom_feature_enabled: true })
+const removeFrame = (ids: ReadonlyArray<string>) => JSON.stringify({ assets_ids: ids, operation: "unsubscribe" })
+
+const ids = (instruments: Iterable<Instrument>) => Array.from(instruments, ({ id }) => id)
+
+/** What is known of one slot over all its connections. */
+const makeSlot = (name: string) => {
+  const tally = makeTally()
+  return {
+    name,
+    tally,
+    connection: "",
+    /** The connection that its books were last subscribed on. */
+    feeding: "",
+    state: "connecting" as ConnectionState,
+    since: 0,
+    attempts: 0,
+    reason: "",
+    frames: 0,
+    bytes: 0,
+    lastData: undefined as number | undefined,
+    /** When this connection's first real data came. */
+    firstData: undefined as number | undefined,
+    /** Whether the log says that the slot is down. */
+    reportedDown: false
+  }
+}
+type Slot = ReturnType<typeof makeSlot>
+
+const enter = (slot: Slot, state: ConnectionState, reason: string, now: number): void => {
+  if (slot.state !== state) slot.since = now
+  slot.state = state
+  slot.reason = reason
+}
+
+const info = (slot: Slot, subscribed: number): ConnectionInfo => ({
+  venue: POLYMARKET,
+  slot: slot.name,
+  connection: slot.connection,
+  state: slot.state,
+  since: slot.since,
+  attempts: slot.attempts,
+  reason: slot.reason,
+  subscribed,
+  frames: slot.frames,
+  bytes: slot.bytes,
+  lastDataTime: slot.lastData ?? null,
+  messages: Object.fromEntries(slot.tally.messages),
+  errors: Object.fromEntries(slot.tally.errors)
+})
+
+export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const gate = yield* ConnectGate.make<WebSocketFeed.SocketError>({
+      ...BACKOFF,
+      spacing: HANDSHAKE_SPACING,
+      atLeast
+    })
+    const slots = yield* Ref.make<ReadonlyMap<number, readonly [Slot, Shard<Instrument>]>>(new Map())
+    const slotOf = new WeakMap<Shard<Instrument>, Slot>()
+
+    /**
+     * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
+     * effect waits for the end of the turn.
+     */
+    const session = (slot: Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+      Stream.unwrapScoped(
+        Effect.gen(function* () {
+          const suffix = yield* Random.nextIntBetween(0, 16 ** 6)
+          const connection = `${slot.name}-${suffix.toString(16).padStart(6, "0")}`
+          slot.connection = connection
+          slot.firstData = undefined
+          enter(slot, "connecting", slot.reason, yield* Clock.currentTimeMillis)
+          yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
+          const latest = new Map<string, readonly [Instrument, number]>()
+
+          const socket = yield* gate.handshake(
+            WebSocketFeed.open({
+              url: config.ws_url,
+              openTimeout: "10 seconds",
+              maxPayload: MAX_PAYLOAD,
+              highWater: HIGH_WATER,
+              heartbeat: {
+                ping: "PING",
+                isReply: (frame) => frame.length === PONG.length && frame.equals(PONG),
+                every: "10 seconds",
+                timeout: "5 seconds"
+              },
+              silence: { after: config.stale_after, probe: probe(latest) }
+            })
+          )
+          const opened = yield* Clock.currentTimeMillis
+          enter(slot, "connected", "", opened)
+          slot.feeding = connection
+
+          // The frames below cover all that the shard holds by now.
+          yield* Queue.takeAll(shard.changes)
+          const wanted = [...shard.items.values()]
+          let control: Array<FeedEvent> = [
+            { _tag: "Connected", venue: POLYMARKET, slot: slot.name, connection, receivedTime: opened },
+            { _tag: "Subscribed", venue: POLYMARKET, connection, instrumentIds: ids(wanted), receivedTime: opened }
+          ]
+          for (const [i, part] of chunked(tokens(wanted), IDS_PER_FRAME).entries()) {
+            yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
+          }
+          yield* socket.wake
+
+          const follow = Effect.gen(function* () {
+            const { added, removed } = yield* Queue.take(shard.changes)
+            const receivedTime = yield* Clock.currentTimeMillis
+            const about = { venue: POLYMARKET, connection, receivedTime }
+            if (removed.length > 0) control.push({ _tag: "Unsubscribed", ...about, instrumentIds: ids(removed) })
+            if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: ids(added) })
+            yield* socket.wake
+            for (const part of chunked(tokens(removed), IDS_PER_FRAME)) yield* socket.send(removeFrame(part))
+            for (const part of chunked(tokens(added), IDS_PER_FRAME)) yield* socket.send(addFrame(part))
+          })
+          // A write that fails means a connection that ends, which the reader sees.
+          yield* Effect.forkScoped(Effect.ignore(Effect.forever(follow)))
+
+          const faults: Array<readonly [string, string, string]> = []
+          const reported = new Set<string>()
+          const decode = makeDecoder({
+            connection,
+            instrument: (assetId) => shard.items.get(assetId),
+            tally: slot.tally,
+            onFault: (kind, detail, sample) => {
+              if (reported.has(kind) || reported.size >= 64) return
+              reported.add(kind)
+              faults.push([kind, detail, sample])
+            }
+          })
+          const report = Effect.suspend(() =>
+            Effect.forEach(faults.splice(0), ([kind, detail, sample]) =>
+              Effect.logWarning("a message could not be used").pipe(Effect.annotateLogs({ kind, detail, sample }))
+            )
+          )
+          const read = (batch: WebSocketFeed.FrameBatch): Array<FeedEvent> => {
+            const events = control
+            control = []
+            if (batch.frames.length === 0) return events
+            slot.frames += batch.frames.length
+            slot.lastData = batch.receivedTime
+            for (const frame of batch.frames) {
+              slot.bytes += frame.length
+              decode(frame.toString("utf8"), batch.receivedTime, events)
+            }
+            for (const event of events) {
+              if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") continue
+              slot.firstData ??= batch.receivedTime
+              const item = shard.items.get(event.instrumentId.slice(POLYMARKET.length + 1))
+              if (item !== undefined) latest.set(item.venueInstrumentId, [item, event.venueTime])
+            }
+            return events
+          }
+          return socket.frames.pipe(
+            Stream.mapChunksEffect((batches) => {
+              const events = Chunk.toReadonlyArray(batches).flatMap(read)
+              return faults.length === 0
+                ? Effect.succeed(Chunk.unsafeFromArray(events))
+                : Effect.as(report, Chunk.unsafeFromArray(events))
+            }),
+            Stream.onStart(reportUp(slot))
+          )
+        })
+      )
+
+    /** Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. */
+    const probe = (latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
+      Effect.suspend(() => {
+        const candidates = [...latest.values()].sort(([, a], [, b]) => b - a).slice(0, PROBES)
+        return Effect.forEach(candidates, ([instrument, seen]) =>
+          Effect.map(rest.snapshot(instrument), (book) =>
+            book.venueTime > seen ? Option.some("the venue has a newer book over REST") : Option.none<string>()
+          )
+        ).pipe(
+          Effect.map((answers) => Option.firstSomeOf(answers)),
+          Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`))
+        )
+      })
+
+    const reportUp = (slot: Slot) =>
+      Effect.suspend(() => {
+        const again = slot.reportedDown
+        slot.reportedDown = false
+        return Effect.logInfo(again ? "feed connected again" : "feed connected")
+      })
+
+    const onEnd = (slot: Slot) => (error: WebSocketFeed.SocketError, attempt: number) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const wasConnected = slot.state === "connected"
+        slot.attempts = attempt
+        enter(slot, isHalting(error) ? "halted" : "waiting", error.message, now)
+        const event: FeedEvent = {
+          _tag: "Disconnected",
+          venue: POLYMARKET,
+          slot: slot.name,
+          connection: slot.connection,
+          reason: error.message,
+          receivedTime: now
+        }
+        if (!slot.reportedDown) {
+          slot.reportedDown = true
+          yield* Effect.logWarning(
+            isHalting(error) ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting"
+          ).pipe(Effect.annotateLogs({ reason: error.message }))
+        }
+        return wasConnected ? [event] : []
+      }).pipe(Effect.annotateLogs({ venue: POLYMARKET, slot: slot.name, connection: slot.connection }))
+
+    const connection = (slot: Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
+      reconnecting(
+        session(slot, shard),
+        () =>
+          new WebSocketFeed.SocketError({
+            reason: "closed",
+            code: 1000,
+            detail: "the stream ended",
+            retryAfter: Duration.zero
+          }),
+        {
+          schedule: backoff(BACKOFF),
+          ended: (error) => ({
+            healthyMillis:
+              slot.firstData === undefined ? 0 : Math.max(1, (slot.lastData ?? slot.firstData) - slot.firstData),
+            atLeast: atLeast(error)
+          }),
+          onEnd: onEnd(slot)
+        }
+      )
+
+    return {
+      events: (desired) =>
+        sharded({
+          desired,
+          id: (instrument) => instrument.venueInstrumentId,
+          perShard: config.max_assets_per_connection,
+          bufferSize: BUFFER,
+          run: (shard) =>
+            Stream.unwrap(
+              Effect.gen(function* () {
+                const slot = makeSlot(`${POLYMARKET}-${shard.index}`)
+                slot.since = yield* Clock.currentTimeMillis
+                slotOf.set(shard, slot)
+                yield* Ref.update(slots, (all) => new Map(all).set(shard.index, [slot, shard]))
+                return connection(slot, shard)
+              })
+            ).pipe(
+              Stream.ensuring(Ref.update(slots, (all) => new Map([...all].filter(([index]) => index !== shard.index))))
+            ),
+          onEmpty: (shard, removed) =>
+            Effect.map(Clock.currentTimeMillis, (receivedTime) => [
+              {
+                _tag: "Unsubscribed",
+                venue: POLYMARKET,
+                connection: slotOf.get(shard)?.feeding ?? "",
+                instrumentIds: ids(removed),
+                receivedTime
+              }
+            ])
+        }),
+      connections: Effect.map(Ref.get(slots), (all) =>
+        [...all.values()].map(([slot, shard]) => info(slot, shard.items.size))
+      )
+    }
+  })

@@ -1,0 +1,282 @@
+/** Polymarket over REST: market lists with checked cursors, single markets, books (Polymarket reference §2, §3, §10). */
+import { HttpClient } from "@effect/platform"
+import { Clock, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
+import type { Instrument, Market } from "../../domain/Market.ts"
+import type { BookSnapshot } from "../../domain/MarketEvent.ts"
+import { SCALE } from "../../domain/Money.ts"
+import * as HttpJson from "../../resilience/HttpJson.ts"
+import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
+import { type MarketFilter, type MarketPage, VenueError, type VenueErrorReason } from "../Venue.ts"
+import type { PolymarketConfig } from "./Config.ts"
+import { clobMarket, gammaMarket, POLYMARKET, type Rejected, restSnapshot } from "./Normalize.ts"
+import { ClobPage, GammaPage, GammaTag, RestBook } from "./Wire.ts"
+
+/** Half of what the venue grants (§10), in windows short enough not to burst. */
+const QUOTAS = {
+  book: { scope: "polymarket clob /book", limit: 75, window: "1 seconds" },
+  clob: { scope: "polymarket clob", limit: 100, window: "1 seconds" },
+  gammaMarkets: { scope: "polymarket gamma /markets", limit: 15, window: "1 seconds" },
+  gammaTags: { scope: "polymarket gamma /tags", limit: 10, window: "1 seconds" }
+} satisfies Record<string, Quota>
+
+/** The CLOB listed about 1,500 pages of all times in 2026; a list longer than this has no end. */
+const MAX_PAGES = 5_000
+const GAMMA_PAGE_SIZE = 100
+/** Base64 of "-1": the CLOB's mark for the end of a list (§2.2). */
+const END_CURSOR = "LTE="
+
+const reasonOf = (failure: HttpJson.HttpFailure): VenueErrorReason => {
+  if (failure.reason === "unreachable" || failure.reason === "timeout") return failure.reason
+  if (failure.reason === "body") return "protocol"
+  if (failure.status === 429) return "rate-limited"
+  if (failure.status === 401 || failure.status === 403) return "unauthorized"
+  if (failure.status === 404) return "not-found"
+  return HttpJson.isTransient(failure) ? "unavailable" : "rejected"
+}
+
+const venueError = (failure: HttpJson.HttpFailure): VenueError =>
+  new VenueError({
+    venue: POLYMARKET,
+    reason: reasonOf(failure),
+    where: `${failure.method} ${failure.url}`,
+    detail: failure.detail,
+    retryAfter: failure.retryAfter,
+    cause: failure
+  })
+
+const failed = (reason: VenueErrorReason, where: string, detail: string): VenueError =>
+  new VenueError({ venue: POLYMARKET, reason, where, detail })
+
+export interface Rest {
+  /** Open markets of Gamma's keyset list, by 24-hour volume; of the CLOB's list when Gamma does not answer at all. */
+  readonly markets: (filter: MarketFilter) => Stream.Stream<MarketPage, VenueError>
+  readonly wants: (market: Market, filter: MarketFilter) => boolean
+  readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
+  readonly snapshot: (instrument: Instrument) => Effect.Effect<BookSnapshot, VenueError>
+}
+
+/** A topic as it stands in a tag's slug. */
+const slugOf = (topic: string): string =>
+  topic
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")
+
+const isAbout = (market: Market, topics: ReadonlySet<string>): boolean =>
+  topics.size === 0 || topics.has(slugOf(market.category ?? "")) || market.tags.some((tag) => topics.has(slugOf(tag)))
+
+const partition = (page: string, read: ReadonlyArray<Either.Either<Market, Rejected>>): MarketPage => ({
+  page,
+  markets: read.filter(Either.isRight).map((entry) => entry.right),
+  rejected: read.filter(Either.isLeft).map((entry) => entry.left)
+})
+
+/** Base64 of a decimal row offset (§2.2), or why it is not one. */
+export const decodeCursor = (cursor: string): Either.Either<number, string> => {
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(cursor) || cursor === "") {
+    return Either.left("it is not base64")
+  }
+  const text = Buffer.from(cursor, "base64").toString("latin1")
+  return /^-?\d{1,15}$/.test(text) ? Either.right(Number(text)) : Either.left("it does not hold a row offset")
+}
+
+interface Cursor {
+  readonly cursor: string | undefined
+  readonly page: number
+  readonly seen: ReadonlySet<string>
+}
+
+/** The state for the page after this one, or why there can be none. */
+const advance = (
+  list: string,
+  at: Cursor,
+  next: string | undefined,
+  check: (cursor: string) => Either.Either<unknown, string>
+): Either.Either<Option.Option<Cursor>, VenueError> => {
+  if (next === undefined || next === END_CURSOR) return Either.right(Option.none())
+  const where = `${list}, page ${at.page}`
+  const shown = JSON.stringify(next.slice(0, 80))
+  const checked = check(next)
+  if (Either.isLeft(checked)) return Either.left(failed("cursor", where, `next_cursor ${shown}: ${checked.left}`))
+  if (at.seen.has(next)) return Either.left(failed("cursor", where, `next_cursor ${shown} was given before`))
+  if (at.page >= MAX_PAGES) return Either.left(failed("cursor", where, `no end of the list after ${MAX_PAGES} pages`))
+  return Either.right(Option.some({ cursor: next, page: at.page + 1, seen: new Set(at.seen).add(next) }))
+}
+
+const firstPage: Cursor = { cursor: undefined, page: 1, seen: new Set() }
+
+export const make = (config: PolymarketConfig): Effect.Effect<Rest, never, HttpClient.HttpClient | RateLimit> =>
+  Effect.gen(function* () {
+    const request = HttpJson.request(yield* HttpClient.HttpClient)
+    const limits = yield* RateLimit
+
+    const get = <A, I>(
+      quota: Quota,
+      schema: Schema.Schema<A, I>,
+      url: string,
+      query: HttpJson.RequestOptions["query"]
+    ) =>
+      request("GET", url, query === undefined ? {} : { query }).pipe(
+        limits.within(quota),
+        HttpJson.retrying(3),
+        Effect.mapError(venueError),
+        Effect.flatMap((body) =>
+          Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
+            failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))
+          )
+        )
+      )
+
+    const tagId = (topic: string) =>
+      get(QUOTAS.gammaTags, GammaTag, `${config.gamma_url}/tags/slug/${encodeURIComponent(slugOf(topic))}`, []).pipe(
+        Effect.map((tag) => Option.some(String(tag.id))),
+        Effect.catchIf(
+          (error) => error.reason === "not-found",
+          () =>
+            Effect.as(
+              Effect.logWarning("the venue knows no such category; markets are chosen by their own tags").pipe(
+                Effect.annotateLogs({ venue: POLYMARKET, category: topic })
+              ),
+              Option.none<string>()
+            )
+        )
+      )
+
+    const keep = (market: Market, topics: ReadonlySet<string>): boolean =>
+      market.status === "open" &&
+      isAbout(market, topics) &&
+      (market.liquidity === null ? config.min_liquidity === 0 : market.liquidity >= config.min_liquidity * SCALE)
+
+    const gamma = (filter: MarketFilter): Stream.Stream<MarketPage, VenueError> =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const tags = yield* Effect.forEach(filter.categories, tagId)
+          // One topic that the venue cannot filter by means that we must.
+          const byTag = tags.length > 0 && tags.every(Option.isSome)
+          const topics = new Set(byTag ? [] : filter.categories.map(slugOf))
+          const url = `${config.gamma_url}/markets/keyset`
+          const fixed: ReadonlyArray<readonly [string, string]> = [
+            ["limit", String(GAMMA_PAGE_SIZE)],
+            ["closed", "false"],
+            ["order", "volume24hr"],
+            ["ascending", "false"],
+            ["include_tag", "true"],
+            ...(config.min_liquidity > 0 ? [["liquidity_num_min", String(config.min_liquidity)] as const] : []),
+            ...(byTag ? tags.flatMap(Option.toArray).map((id) => ["tag_id", id] as const) : []),
+            ...(byTag ? [["tag_match", "any"] as const] : [])
+          ]
+          return Stream.paginateEffect(firstPage, (at) =>
+            Effect.gen(function* () {
+              const after = at.cursor === undefined ? [] : [["after_cursor", at.cursor] as const]
+              const body = yield* get(QUOTAS.gammaMarkets, GammaPage, url, [...fixed, ...after])
+              const page = partition(`gamma /markets/keyset, page ${at.page}`, body.markets.map(gammaMarket))
+              const next = yield* advance("gamma /markets/keyset", at, body.next_cursor, Either.right)
+              return [{ ...page, markets: page.markets.filter((market) => keep(market, topics)) }, next] as const
+            })
+          )
+        })
+      )
+
+    const clob = (filter: MarketFilter): Stream.Stream<MarketPage, VenueError> => {
+      const topics = new Set(filter.categories.map(slugOf))
+      return Stream.paginateEffect(firstPage, (at) =>
+        Effect.gen(function* () {
+          const after = at.cursor === undefined ? [] : [["next_cursor", at.cursor] as const]
+          const body = yield* get(QUOTAS.clob, ClobPage, `${config.clob_url}/markets`, after)
+          const page = partition(`clob /markets, page ${at.page}`, body.data.map(clobMarket))
+          const next = yield* advance("clob /markets", at, body.next_cursor, decodeCursor)
+          const markets = page.markets.filter((market) => market.status === "open" && isAbout(market, topics))
+          return [{ ...page, markets }, next] as const
+        })
+      )
+    }
+
+    /** Said when it changes, not at every attempt. */
+    let gammaAnswers = true
+    const fallBack = (error: VenueError) =>
+      Effect.suspend(() => {
+        const known = !gammaAnswers
+        gammaAnswers = false
+        return known
+          ? Effect.void
+          : Effect.logWarning("Gamma does not answer; the CLOB's list serves, which tells no liquidity").pipe(
+              Effect.annotateLogs({ venue: POLYMARKET, error: error.message })
+            )
+      })
+
+    const markets: Rest["markets"] = (filter) =>
+      Stream.unwrap(
+        Effect.sync(() => {
+          let answered = false
+          const noteAnswer = Effect.sync(() => (answered = gammaAnswers = true))
+          return gamma(filter).pipe(
+            Stream.tap(() => noteAnswer),
+            Stream.catchAll((error) =>
+              answered || error.reason === "cursor"
+                ? Stream.fail(error)
+                : Stream.concat(
+                    Stream.drain(Stream.fromEffect(fallBack(error))),
+                    // Of the two failures the first says more about where to look.
+                    Stream.mapError(clob(filter), (second) => (second.reason === "cursor" ? second : error))
+                  )
+            )
+          )
+        })
+      )
+
+    const decodeOne = (where: string, read: Either.Either<Market, Rejected>) =>
+      Either.mapLeft(read, ({ path, problem }) => failed("protocol", where, `${path}: ${problem}`))
+
+    const absent = <A>(effect: Effect.Effect<A, VenueError>): Effect.Effect<Option.Option<A>, VenueError> =>
+      Effect.catchIf(
+        Effect.asSome(effect),
+        (error) => error.reason === "not-found",
+        () => Effect.succeedNone
+      )
+
+    const single = (url: string, read: typeof gammaMarket, quota: Quota) =>
+      absent(Effect.flatMap(get(quota, Schema.Unknown, url, []), (body) => decodeOne(url, read(body))))
+
+    const listed = (parameter: string, value: string) =>
+      Effect.gen(function* () {
+        const url = `${config.gamma_url}/markets`
+        const found = yield* get(QUOTAS.gammaMarkets, Schema.Array(Schema.Unknown), url, [[parameter, value]])
+        return found.length === 0
+          ? Option.none<Market>()
+          : Option.some(yield* decodeOne(`${url}?${parameter}=${value}`, gammaMarket(found[0])))
+      })
+
+    const market: Rest["market"] = (reference) => {
+      const id = reference.replace(/^polymarket:/, "")
+      if (/^0x/i.test(id)) {
+        const inClob = single(`${config.clob_url}/markets/${encodeURIComponent(id)}`, clobMarket, QUOTAS.clob)
+        return listed("condition_ids", id).pipe(
+          Effect.orElseSucceed(() => Option.none<Market>()),
+          Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found) : inClob))
+        )
+      }
+      if (/^\d{21,}$/.test(id)) return listed("clob_token_ids", id)
+      const path = /^\d+$/.test(id) ? `/markets/${id}` : `/markets/slug/${encodeURIComponent(id)}`
+      return single(`${config.gamma_url}${path}`, gammaMarket, QUOTAS.gammaMarkets)
+    }
+
+    const snapshot: Rest["snapshot"] = (instrument) =>
+      Effect.gen(function* () {
+        const url = `${config.clob_url}/book`
+        const book = yield* get(QUOTAS.book, RestBook, url, [["token_id", instrument.venueInstrumentId]])
+        const receivedTime = yield* Clock.currentTimeMillis
+        if (book.asset_id !== instrument.venueInstrumentId) {
+          return yield* failed("protocol", `GET ${url}`, "the book of another token")
+        }
+        return yield* Either.mapLeft(restSnapshot(book, instrument, receivedTime), (problem) =>
+          failed("protocol", `GET ${url}?token_id=${instrument.venueInstrumentId}`, problem)
+        )
+      })
+
+    return {
+      markets,
+      wants: (market, filter) => keep(market, new Set(filter.categories.map(slugOf))),
+      market,
+      snapshot
+    }
+  })

@@ -1,0 +1,78 @@
+/** What makes a tick the same tick when it comes twice: see the tables' `digest`. */
+
+const rotate = (n: number, by: number): number => (n << by) | (n >>> (32 - by))
+
+const finish = (n: number): number => {
+  let h = n
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) | 0
+}
+
+/** 64 bits over numbers and texts, as two lanes of MurmurHash3's rounds. Not for secrets; it never leaves the tables. */
+export class Digest {
+  private first = 0
+  private second = 0
+
+  start(): this {
+    this.first = 0x2c1b3c6d
+    this.second = 0x297a2d39
+    return this
+  }
+
+  private mix(word: number): void {
+    const one = Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593)
+    this.first = (Math.imul(rotate(this.first ^ one, 13), 5) + 0xe6546b64) | 0
+    const two = Math.imul(rotate(Math.imul(word, 0xab0e9789), 16), 0x38b34ae5)
+    this.second = (Math.imul(rotate(this.second ^ two, 17), 5) + 0x561ccd1b) | 0
+  }
+
+  /** An integer up to 2^53 in size. */
+  number(value: number): this {
+    this.mix(value | 0)
+    this.mix(Math.floor(value / 0x1_0000_0000) | 0)
+    return this
+  }
+
+  /** `null` differs from every text, the empty one included. */
+  text(value: string | null): this {
+    if (value === null) return this.number(-1)
+    this.number(value.length)
+    for (let i = 0; i < value.length; i++) this.mix(value.charCodeAt(i))
+    return this
+  }
+
+  get high(): number {
+    return finish(this.first)
+  }
+
+  get low(): number {
+    return finish(this.second)
+  }
+}
+
+/**
+ * Counts how often a content had come and gone within one millisecond of the venue's clock. What follows on itself is
+ * the same message again and counts once; what comes back after something else is a new one.
+ */
+export class Moment {
+  private time = Number.NaN
+  private readonly seen = new Map<number, Array<number>>()
+
+  /** `slot` is what changes (a level), `content` what it changes to. */
+  occurrence(time: number, slot: number, content: number): number {
+    if (time !== this.time) {
+      this.time = time
+      this.seen.clear()
+    }
+    const earlier = this.seen.get(slot)
+    if (earlier === undefined) {
+      this.seen.set(slot, [content])
+      return 0
+    }
+    if (earlier[earlier.length - 1] !== content) earlier.push(content)
+    let count = -1
+    for (const one of earlier) if (one === content) count++
+    return count
+  }
+}

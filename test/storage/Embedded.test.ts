@@ -1,0 +1,12 @@
+import { it } from "@effect/vitest"
+import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
+import { clear, embedded } from "./Databases.ts"
+import { eventWriterSuite } from "./EventWriterSuite.ts"
+import { marketStoreSuite } from "./MarketStoreSuite.ts"
+import { sqlSuite } from "./SqlSuite.ts"
+
+it.layer(embedded, { timeout: "60 seconds" })("the embedded database", (it) => {
+  sqlSuite(it)
+  marketStoreSuite(it, SqlMarketStore.layer, clear)
+  eventWriterSuite(it)
+})

@@ -1,0 +1,787 @@
+/**
+ * The state of every book and the rules of its integrity, synchronous and venue-blind. A book is `live` only from a
+ * snapshot on, and only while nothing that the venue says contradicts it.
+ */
+import type { InstrumentId, VenueId } from "../domain/Market.ts"
+import type {
+  BestQuote,
+  BookChange,
+  BookDelta,
+  BookSnapshot,
+  BookStatus,
+  FeedEvent,
+  MarketEvent,
+  SequenceGap
+} from "../domain/MarketEvent.ts"
+import type { Price, Size } from "../domain/Money.ts"
+import * as OrderBook from "../domain/OrderBook.ts"
+import type { BookVerifier, Verdict } from "../venues/Venue.ts"
+
+/** A book as its readers see it: a copy. Levels best first; times in milliseconds. */
+export interface BookView {
+  readonly instrumentId: InstrumentId
+  readonly venue: VenueId
+  readonly connection: string
+  readonly status: BookStatus
+  readonly statusSince: number
+  readonly statusReason: string
+  readonly bids: ReadonlyArray<OrderBook.Level>
+  readonly asks: ReadonlyArray<OrderBook.Level>
+  readonly venueTime: number | null
+  readonly receivedTime: number | null
+  /** `poll`: the book is fetched now and then, and as old as `receivedTime` says; nothing is known of what came between. */
+  readonly fedBy: "stream" | "poll"
+  /** How the book was last proved: by the venue's digest, by its best quotes only, or not at all. */
+  readonly verifiedBy: "digest" | "quotes" | "nothing"
+  readonly verifiedTime: number | null
+}
+
+/** What the keeper counted since the start. */
+export interface BookCounters {
+  applied: number
+  snapshots: number
+  /** Digests that were reproduced. */
+  verified: number
+  /** Digests or quotes that contradicted a book. */
+  mismatches: number
+  unverifiable: number
+  /** Changes that changed nothing, as when a venue repeats itself. */
+  duplicates: number
+  /** Changes older than the snapshot that they followed. */
+  outdated: number
+  /** Changes before the first snapshot. */
+  early: number
+  /** Events of instruments that are not subscribed. */
+  foreign: number
+  resyncs: number
+}
+
+interface Entry {
+  readonly id: InstrumentId
+  readonly venue: VenueId
+  readonly book: OrderBook.OrderBook
+  connection: string
+  status: BookStatus
+  since: number
+  reason: string
+  /** Whether the book was built from a snapshot of this connection. */
+  built: boolean
+  /** The market is over: nothing that comes still counts. */
+  ended: boolean
+  /** The venue said that it keeps no book for it, and nothing has come of it since. */
+  absent: boolean
+  venueTime: number | null
+  receivedTime: number | null
+  snapshotTime: number
+  fedBy: BookView["fedBy"]
+  /** The loss of messages that this book shares with others. */
+  loss: SharedLoss | undefined
+  verifiedBy: BookView["verifiedBy"]
+  verifiedTime: number | null
+  /** Changes since the book was last trusted, to be replayed over a snapshot that is older than they are. */
+  held: Array<BookChange>
+  /** When the fresh snapshot that is awaited was asked for. */
+  asked: number
+  /** When a message about the book was lost while a fresh snapshot was awaited. */
+  lostTime: number
+  /** The venue's time of the latest state that its digest proved. */
+  provenTime: number
+  /** The last change that neither is held nor was it what ended the trust: a fresh snapshot must know it. */
+  lastSure: Moment | undefined
+  /** When the book was last known to be right. */
+  lastGood: number | null
+  /** Why the book is not trusted since then. */
+  distrust: string | undefined
+  /** The venue's quotes contradict the book, since then; an operation of several frames may explain it. */
+  doubt: { readonly venueTime: number; readonly since: number; readonly why: string } | undefined
+  bid: Price | -1
+  bidSize: number
+  ask: Price | -1
+  askSize: number
+}
+
+/** When a change happened, by the venue's clock, and when it came, by ours. */
+interface Moment {
+  readonly venueTime: number
+  readonly receivedTime: number
+}
+
+/** Messages that went missing about several books at once: one gap, which closes when the last of them is whole. */
+interface SharedLoss {
+  readonly from: number
+  readonly reason: string
+  remaining: number
+}
+
+/** What all books of a slot missed while it had no connection. */
+interface OpenGap {
+  readonly from: number
+  readonly reason: string
+}
+
+interface ConnectionState {
+  readonly id: string
+  readonly slot: string
+  readonly venue: VenueId
+  lastData: number
+  /** Set when the slot's previous connection ended; closes when this one has brought the books. */
+  gap: OpenGap | undefined
+  /** Books whose first snapshot on this connection has not come. */
+  readonly waiting: Set<Entry>
+  firstSnapshot: number | undefined
+  lastSnapshot: number
+}
+
+const HEALED_BY = { socket: "snapshot received", rest: "resynced over REST", poll: "polled" } as const
+
+/** How long best quotes may contradict a book before it is suspect: one operation's frames come within milliseconds. */
+const QUOTE_GRACE = 250
+/** How long a subscription may go without its first snapshot before it is asked for over REST. */
+const SNAPSHOT_GRACE = 10_000
+/** Changes kept for the replay over a late snapshot; a book that needs more than this starts over. */
+const MAX_HELD = 2_000
+/** How far a REST book may be behind the socket: what it does not know by then never happened. */
+const REST_LAG = 1_500
+/** How long after a connection's first snapshot others still count as of the same dump. */
+const DUMP_GRACE = 1_000
+
+export interface BookKeeperOptions {
+  readonly verifier: (venue: VenueId) => BookVerifier | undefined
+  /** Told which book needs a fresh snapshot. */
+  readonly onResync: (id: InstrumentId, venue: VenueId) => void
+}
+
+export interface BookKeeper {
+  /** Applies events in order and returns what held, with what follows from it. */
+  readonly apply: (events: ReadonlyArray<FeedEvent>) => Array<MarketEvent>
+  /** Judges what only the passing of time can judge; call a few times a second. */
+  readonly sweep: (now: number) => Array<MarketEvent>
+  /** A fresh snapshot is on its way; called each time before one is asked for. */
+  readonly resyncing: (id: InstrumentId, now: number) => Array<MarketEvent>
+  /** No fresh snapshot could be had: `final` when the venue has none to give. */
+  readonly resyncFailed: (id: InstrumentId, now: number, reason: string, final: boolean) => Array<MarketEvent>
+  readonly view: (id: InstrumentId, limit?: number) => BookView | undefined
+  readonly ids: () => Iterable<InstrumentId>
+  readonly statuses: () => ReadonlyMap<VenueId, Readonly<Record<BookStatus, number>>>
+  readonly counters: Readonly<BookCounters>
+}
+
+export const make = (options: BookKeeperOptions): BookKeeper => {
+  const entries = new Map<InstrumentId, Entry>()
+  const connections = new Map<string, ConnectionState>()
+  const slots = new Map<string, OpenGap>()
+  const verifiers = new Set<BookVerifier>()
+  const doubted = new Set<Entry>()
+  const unbuilt = new Set<Entry>()
+  const counters: BookCounters = {
+    applied: 0,
+    snapshots: 0,
+    verified: 0,
+    mismatches: 0,
+    unverifiable: 0,
+    duplicates: 0,
+    outdated: 0,
+    early: 0,
+    foreign: 0,
+    resyncs: 0
+  }
+  let out: Array<MarketEvent> = []
+
+  const collect = (run: () => void): Array<MarketEvent> => {
+    out = []
+    run()
+    return out
+  }
+
+  const setStatus = (entry: Entry, status: BookStatus, reason: string, now: number): void => {
+    if (entry.status === status && entry.reason === reason) return
+    const previous = entry.status
+    entry.status = status
+    entry.since = now
+    entry.reason = reason
+    out.push({
+      _tag: "BookStatusChanged",
+      instrumentId: entry.id,
+      venue: entry.venue,
+      connection: entry.connection,
+      status,
+      previous,
+      reason,
+      receivedTime: now
+    })
+  }
+
+  const clearDoubt = (entry: Entry): void => {
+    entry.doubt = undefined
+    doubted.delete(entry)
+  }
+
+  const contradicted = (entry: Entry, reason: string, now: number, trigger?: BookChange): void => {
+    if (entry.status !== "live") return
+    counters.mismatches++
+    suspect(entry, reason, now, trigger)
+  }
+
+  const awaitsSnapshot = (entry: Entry): boolean => entry.status === "suspect" || entry.status === "resyncing"
+
+  /** Ends the trust in a book; `trigger` is the change that ended it, which was applied after `lastSure`. */
+  const suspect = (entry: Entry, reason: string, now: number, trigger?: BookChange): void => {
+    clearDoubt(entry)
+    const already = awaitsSnapshot(entry)
+    entry.absent = false
+    setStatus(entry, "suspect", reason, now)
+    if (already) return
+    entry.distrust ??= reason
+    if (entry.built) {
+      entry.held = trigger === undefined ? [] : [trigger]
+      entry.lastSure = momentOf(entry)
+    }
+    options.onResync(entry.id, entry.venue)
+  }
+
+  const momentOf = ({ receivedTime, venueTime }: Pick<Entry, "receivedTime" | "venueTime">): Moment | undefined =>
+    venueTime === null || receivedTime === null ? undefined : { venueTime, receivedTime }
+
+  const pushGap = (
+    { connection, venue }: Pick<Entry, "connection" | "venue">,
+    instrumentId: InstrumentId | null,
+    { from, reason }: OpenGap,
+    to: number,
+    now: number
+  ): void => {
+    // Our clock may have been set back in between.
+    const gap = { from: Math.min(from, to), to, reason, receivedTime: now }
+    out.push({ _tag: "Gap", venue, connection, instrumentId, ...gap })
+  }
+
+  const leaveLoss = (entry: Entry, now: number): void => {
+    const { loss } = entry
+    entry.loss = undefined
+    if (loss === undefined || --loss.remaining > 0) return
+    pushGap(entry, null, loss, now, now)
+  }
+
+  /** What a book may have missed while it was not trusted becomes a gap, however that time ends. */
+  const concede = (entry: Entry, now: number): void => {
+    const { distrust, lastGood } = entry
+    entry.distrust = undefined
+    if (entry.loss !== undefined) leaveLoss(entry, now)
+    else if (distrust !== undefined && lastGood !== null) {
+      pushGap(entry, entry.id, { from: lastGood, reason: distrust }, now, now)
+    }
+  }
+
+  /** The book is whole again. */
+  const heal = (entry: Entry, reason: string, now: number): void => {
+    clearDoubt(entry)
+    entry.held = []
+    entry.absent = false
+    concede(entry, now)
+    if (entry.status !== "live") setStatus(entry, "live", reason, now)
+    entry.lastGood = now
+  }
+
+  const noteVerdict = (entry: Entry, verdict: Verdict, now: number): void => {
+    if (verdict === "verified") {
+      counters.verified++
+      entry.verifiedBy = "digest"
+      entry.verifiedTime = now
+    } else if (verdict === "unverifiable") {
+      counters.unverifiable++
+      if (entry.verifiedBy === "digest") entry.verifiedBy = "nothing"
+    }
+  }
+
+  const quoteFault = (entry: Entry, bid: Price | -1 | null, ask: Price | -1 | null): string | undefined => {
+    const ourBid = OrderBook.bestPrice(entry.book, "bid")
+    const ourAsk = OrderBook.bestPrice(entry.book, "ask")
+    if (bid !== null && bid !== ourBid) return "the venue's best bid is not the book's"
+    if (ask !== null && ask !== ourAsk) return "the venue's best ask is not the book's"
+    return undefined
+  }
+
+  const judgeQuotes = (entry: Entry, event: BookChange | BestQuote, why: string | undefined): void => {
+    if (why === undefined) {
+      clearDoubt(entry)
+      if (entry.verifiedBy !== "digest") {
+        entry.verifiedBy = "quotes"
+        entry.verifiedTime = event.receivedTime
+      }
+    } else if (entry.doubt === undefined) {
+      entry.doubt = { venueTime: event.venueTime, since: event.receivedTime, why }
+      doubted.add(entry)
+    } else if (entry.doubt.venueTime !== event.venueTime) {
+      contradicted(entry, why, event.receivedTime, event._tag === "BookChange" ? event : undefined)
+    }
+  }
+
+  const publishBest = (entry: Entry, venueTime: number, receivedTime: number): void => {
+    const bid = OrderBook.bestPrice(entry.book, "bid")
+    const ask = OrderBook.bestPrice(entry.book, "ask")
+    const bidSize = OrderBook.bestSize(entry.book, "bid")
+    const askSize = OrderBook.bestSize(entry.book, "ask")
+    if (bid === entry.bid && ask === entry.ask && bidSize === entry.bidSize && askSize === entry.askSize) return
+    entry.bid = bid
+    entry.ask = ask
+    entry.bidSize = bidSize
+    entry.askSize = askSize
+    out.push({ _tag: "BestChanged", instrumentId: entry.id, bid, bidSize, ask, askSize, venueTime, receivedTime })
+  }
+
+  const check = (entry: Entry, event: BookSnapshot | BookChange): Verdict => {
+    const verdict = options.verifier(entry.venue)?.check(event, entry.book) ?? "unverifiable"
+    noteVerdict(entry, verdict, event.receivedTime)
+    if (verdict === "verified" && !OrderBook.isCrossed(entry.book)) {
+      entry.provenTime = Math.max(entry.provenTime, event.venueTime)
+    }
+    return verdict
+  }
+
+  const isForeign = (id: InstrumentId): boolean => {
+    if (entries.has(id)) return false
+    counters.foreign++
+    return true
+  }
+
+  /** Changes that the snapshot does not contain: those after the last one that led to the very same book. */
+  const newerThan = (snapshot: BookSnapshot, held: ReadonlyArray<BookChange>): ReadonlyArray<BookChange> => {
+    // On the socket a snapshot stands where it belongs, so that only a later time shows that a change overtook it.
+    if (snapshot.source !== "rest") return held.filter((change) => change.venueTime > snapshot.venueTime)
+    const same = held.findLastIndex(
+      (change) => change.venueTime === snapshot.venueTime && change.hash !== null && change.hash === snapshot.hash
+    )
+    return held.slice(same + 1).filter((change) => change.venueTime >= snapshot.venueTime)
+  }
+
+  /** Whether a REST book is what was asked for and knows what happened before. */
+  const isFresh = (entry: Entry, { venueTime }: BookSnapshot): boolean => {
+    const { asked, lastSure, lostTime, provenTime, snapshotTime } = entry
+    if (!awaitsSnapshot(entry) || asked < lostTime) return false
+    if (entry.built && venueTime < Math.max(snapshotTime, provenTime)) return false
+    return lastSure === undefined || venueTime >= lastSure.venueTime || lastSure.receivedTime < asked - REST_LAG
+  }
+
+  /** Makes the book this snapshot with these changes on top, and judges it. */
+  const rebuild = (entry: Entry, event: BookSnapshot, changes: ReadonlyArray<BookChange>): Verdict => {
+    OrderBook.applySnapshot(entry.book, event.bids, event.asks)
+    let verdict = check(entry, event)
+    for (const change of changes) {
+      OrderBook.applyChange(entry.book, change.side, change.price, change.size)
+      verdict = check(entry, change)
+    }
+    return verdict
+  }
+
+  const applySnapshot = (event: BookSnapshot): void => {
+    if (isForeign(event.instrumentId)) return
+    const entry = entries.get(event.instrumentId)!
+    const now = event.receivedTime
+    if (entry.ended || (event.source === "rest" && !isFresh(entry, event))) return
+    if (event.source === "socket" && entry.status === "live" && event.venueTime < entry.provenTime) {
+      counters.outdated++
+      entry.provenTime = 0
+      return contradicted(entry, "a snapshot came that is older than the book", now)
+    }
+    counters.snapshots++
+    entry.fedBy = event.source === "poll" ? "poll" : "stream"
+    let newer = newerThan(event, entry.held)
+    let verdict = rebuild(entry, event, newer)
+    const wrong = () => verdict === "mismatch" || OrderBook.isCrossed(entry.book)
+    if (event.source === "rest" && wrong() && newer.every((one) => one.receivedTime < entry.asked - REST_LAG)) {
+      newer = []
+      verdict = rebuild(entry, event, newer)
+    }
+    const last = newer[newer.length - 1] ?? event
+    entry.snapshotTime = event.venueTime
+    entry.venueTime = last.venueTime
+    entry.receivedTime = now
+    // What is passed on is the book that resulted, so that history can be rebuilt without our replay.
+    out.push(
+      last === event
+        ? event
+        : {
+            ...event,
+            bids: OrderBook.levels(entry.book, "bid"),
+            asks: OrderBook.levels(entry.book, "ask"),
+            venueTime: last.venueTime,
+            hash: last.hash
+          }
+    )
+    if (!entry.built) noteBuilt(entry, now)
+    publishBest(entry, last.venueTime, now)
+    if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
+    else if (verdict === "mismatch") {
+      suspect(entry, "the venue's digest does not match after the snapshot", now)
+    } else heal(entry, HEALED_BY[event.source], now)
+  }
+
+  /** The first snapshot on a connection: what the book missed before is in the common gap, or its own if it is late. */
+  const noteBuilt = (entry: Entry, now: number): void => {
+    entry.built = true
+    unbuilt.delete(entry)
+    const connection = connections.get(entry.connection)
+    if (connection?.gap !== undefined) {
+      connection.firstSnapshot ??= now
+      connection.lastSnapshot = now
+      leaveWaiting(entry, now)
+    } else if (entry.lastGood !== null) {
+      pushGap(entry, entry.id, { from: entry.lastGood, reason: "its snapshot came late" }, now, now)
+    }
+  }
+
+  const leaveWaiting = (entry: Entry, now: number): void => {
+    const connection = connections.get(entry.connection)
+    if (connection?.waiting.delete(entry) && connection.waiting.size === 0) closeGap(connection, now)
+  }
+
+  const closeGap = (connection: ConnectionState, now: number): void => {
+    if (connection.gap === undefined || connection.firstSnapshot === undefined) return
+    const { gap, id, lastSnapshot, venue } = connection
+    connection.gap = undefined
+    pushGap({ connection: id, venue }, null, gap, lastSnapshot, now)
+  }
+
+  const hold = (entry: Entry, event: BookChange): void => {
+    if (entry.held.length >= MAX_HELD) {
+      entry.lastSure = entry.held[entry.held.length - 1]
+      entry.held = []
+    }
+    entry.held.push(event)
+  }
+
+  const applyChange = (event: BookChange): void => {
+    if (isForeign(event.instrumentId)) return
+    const entry = entries.get(event.instrumentId)!
+    if (entry.ended) return
+    if (entry.absent) suspect(entry, "the venue keeps a book for it after all", event.receivedTime)
+    if (!entry.built) {
+      counters.early++
+      hold(entry, event)
+      return
+    }
+    if (event.venueTime < entry.snapshotTime) {
+      counters.outdated++
+      return
+    }
+    setLevel(entry, event)
+  }
+
+  const setLevel = (entry: Entry, event: BookChange): void => {
+    const now = event.receivedTime
+    const { receivedTime, venueTime } = entry
+    const before = OrderBook.applyChange(entry.book, event.side, event.price, event.size)
+    entry.venueTime = event.venueTime
+    entry.receivedTime = now
+    counters.applied++
+    if (before === event.size) counters.duplicates++
+    else {
+      out.push(event)
+      publishBest(entry, event.venueTime, now)
+    }
+    const verdict = check(entry, event)
+    const crossed = OrderBook.isCrossed(entry.book)
+    if (entry.status !== "live") {
+      hold(entry, event)
+      if (verdict === "verified" && !crossed) heal(entry, "the venue's digest matches again", now)
+      return
+    }
+    if (crossed) suspect(entry, "the book is crossed", now, event)
+    else if (verdict === "mismatch") contradicted(entry, "the venue's digest does not match the book", now, event)
+    else if (verdict === "verified") {
+      clearDoubt(entry)
+      entry.lastGood = now
+    } else if (verdict === "unverifiable") {
+      judgeQuotes(entry, event, quoteFault(entry, event.bestBid, event.bestAsk))
+      if (entry.doubt === undefined) entry.lastGood = now
+    }
+    if ((entry.status as BookStatus) !== "live") entry.lastSure = momentOf({ receivedTime, venueTime })
+  }
+
+  /** Counted changes make sense only on a whole book: until the snapshot comes, it will contain them. */
+  const applyDelta = (event: BookDelta): void => {
+    if (isForeign(event.instrumentId)) return
+    const entry = entries.get(event.instrumentId)!
+    if (entry.status !== "live") {
+      counters.early++
+      return
+    }
+    const { delta, ...change } = event
+    const size = OrderBook.sizeAt(entry.book, event.side, event.price) + delta
+    if (size < 0) return contradicted(entry, "a level fell below zero", event.receivedTime)
+    // In sequence, whatever the times say: the snapshot's may be our own clock's.
+    setLevel(entry, { ...change, _tag: "BookChange", size: size as Size, hash: null, bestBid: null, bestAsk: null })
+  }
+
+  const loseTogether = (event: SequenceGap): void => {
+    const books = event.instrumentIds.map((id) => entries.get(id)).filter((entry) => entry?.status === "live")
+    const from = connections.get(event.connection)?.lastData ?? event.receivedTime
+    const reason = `messages are missing: ${event.received} came where ${event.expected} was due`
+    const loss: SharedLoss = { from, reason, remaining: books.length }
+    for (const entry of books) {
+      contradicted(entry!, reason, event.receivedTime)
+      entry!.loss = loss
+    }
+  }
+
+  const subscribe = (id: InstrumentId, venue: VenueId, connection: string, now: number): void => {
+    let entry = entries.get(id)
+    if (entry === undefined) {
+      entry = {
+        id,
+        venue,
+        book: OrderBook.empty(),
+        connection,
+        status: "stale",
+        since: now,
+        reason: "",
+        built: false,
+        ended: false,
+        absent: false,
+        venueTime: null,
+        receivedTime: null,
+        snapshotTime: 0,
+        fedBy: "stream",
+        loss: undefined,
+        verifiedBy: "nothing",
+        verifiedTime: null,
+        held: [],
+        asked: 0,
+        lostTime: 0,
+        provenTime: 0,
+        lastSure: undefined,
+        lastGood: null,
+        distrust: undefined,
+        doubt: undefined,
+        bid: -1,
+        bidSize: 0,
+        ask: -1,
+        askSize: 0
+      }
+      entries.set(id, entry)
+    }
+    leaveWaiting(entry, now)
+    concede(entry, now)
+    clearDoubt(entry)
+    entry.connection = connection
+    entry.built = false
+    entry.ended = false
+    entry.absent = false
+    entry.held = []
+    entry.lostTime = 0
+    entry.provenTime = 0
+    entry.lastSure = undefined
+    unbuilt.add(entry)
+    connections.get(connection)?.waiting.add(entry)
+    const verifier = options.verifier(venue)
+    if (verifier !== undefined) verifiers.add(verifier)
+    setStatus(entry, "stale", "waiting for the first snapshot", now)
+    entry.since = now
+  }
+
+  const forget = (id: InstrumentId, connection: string, now: number): void => {
+    const entry = entries.get(id)
+    // It may have moved to another connection by now, which is not asked to give it up.
+    const moved = entry?.connection !== connection && connections.has(entry?.connection ?? "")
+    if (entry === undefined || moved) return
+    concede(entry, now)
+    leaveWaiting(entry, now)
+    entries.delete(id)
+    doubted.delete(entry)
+    unbuilt.delete(entry)
+    options.verifier(entry.venue)?.forget(id)
+  }
+
+  const applyEvent = (event: FeedEvent): void => {
+    switch (event._tag) {
+      case "BookChange":
+        return applyChange(event)
+      case "BookDelta":
+        return applyDelta(event)
+      case "BookSnapshot":
+        return applySnapshot(event)
+      case "SequenceGap":
+        return loseTogether(event)
+      case "Trade": {
+        if (isForeign(event.instrumentId)) return
+        const entry = entries.get(event.instrumentId)!
+        options.verifier(entry.venue)?.check(event, entry.book)
+        out.push(event)
+        return
+      }
+      case "TickSizeChange": {
+        if (isForeign(event.instrumentId)) return
+        const entry = entries.get(event.instrumentId)!
+        options.verifier(entry.venue)?.check(event, entry.book)
+        out.push(event)
+        if (entry.status === "live") suspect(entry, "the tick size changed", event.receivedTime)
+        return
+      }
+      case "BestQuote": {
+        if (isForeign(event.instrumentId)) return
+        const entry = entries.get(event.instrumentId)!
+        if (entry.status === "live") judgeQuotes(entry, event, quoteFault(entry, event.bid, event.ask))
+        return
+      }
+      case "MessageRejected":
+        out.push(event)
+        for (const id of event.instrumentIds) {
+          const entry = entries.get(id)
+          if (entry?.status === "live") suspect(entry, `a message was rejected: ${event.reason}`, event.receivedTime)
+          else if (entry !== undefined) entry.lostTime = event.receivedTime
+        }
+        return
+      case "Connected":
+        // A slot that fell empty ended without a word.
+        for (const [id, { slot }] of connections) if (slot === event.slot) connections.delete(id)
+        connections.set(event.connection, {
+          id: event.connection,
+          slot: event.slot,
+          venue: event.venue,
+          lastData: event.receivedTime,
+          gap: slots.get(event.slot),
+          waiting: new Set(),
+          firstSnapshot: undefined,
+          lastSnapshot: 0
+        })
+        slots.delete(event.slot)
+        out.push(event)
+        return
+      case "Subscribed":
+        out.push(event)
+        for (const id of event.instrumentIds) subscribe(id, event.venue, event.connection, event.receivedTime)
+        return
+      case "Unsubscribed":
+        out.push(event)
+        for (const id of event.instrumentIds) forget(id, event.connection, event.receivedTime)
+        return
+      case "Disconnected": {
+        out.push(event)
+        const connection = connections.get(event.connection)
+        connections.delete(event.connection)
+        if (connection !== undefined) {
+          closeGap(connection, event.receivedTime)
+          const from = connection.gap?.from ?? connection.lastData
+          slots.set(event.slot, { from, reason: event.reason })
+        }
+        for (const entry of entries.values()) {
+          if (entry.connection !== event.connection) continue
+          concede(entry, event.receivedTime)
+          clearDoubt(entry)
+          unbuilt.delete(entry)
+          entry.held = []
+          entry.built = false
+          entry.absent = false
+          setStatus(entry, "stale", `disconnected: ${event.reason}`, event.receivedTime)
+        }
+        return
+      }
+      case "MarketListed":
+        out.push(event)
+        return
+      case "MarketResolved":
+        out.push(event)
+        for (const id of event.instrumentIds) {
+          const entry = entries.get(id)
+          if (entry === undefined) continue
+          concede(entry, event.receivedTime)
+          clearDoubt(entry)
+          leaveWaiting(entry, event.receivedTime)
+          unbuilt.delete(entry)
+          entry.ended = true
+          setStatus(entry, "stale", "the market is resolved", event.receivedTime)
+        }
+    }
+  }
+
+  const noteData = (event: FeedEvent): void => {
+    if (
+      event._tag !== "BookChange" &&
+      event._tag !== "BookDelta" &&
+      event._tag !== "BookSnapshot" &&
+      event._tag !== "Trade"
+    )
+      return
+    const connection = connections.get(entries.get(event.instrumentId)?.connection ?? "")
+    if (connection !== undefined) connection.lastData = event.receivedTime
+  }
+
+  return {
+    counters,
+    apply: (events) =>
+      collect(() => {
+        for (const event of events) {
+          noteData(event)
+          applyEvent(event)
+        }
+      }),
+    sweep: (now) =>
+      collect(() => {
+        for (const entry of doubted) {
+          if (now - entry.doubt!.since >= QUOTE_GRACE) contradicted(entry, entry.doubt!.why, now)
+        }
+        for (const entry of unbuilt) {
+          if (now - entry.since < SNAPSHOT_GRACE) continue
+          unbuilt.delete(entry)
+          setStatus(entry, "suspect", "no snapshot came", now)
+          options.onResync(entry.id, entry.venue)
+        }
+        for (const connection of connections.values()) {
+          const { firstSnapshot, gap } = connection
+          if (gap !== undefined && firstSnapshot !== undefined && now - firstSnapshot >= DUMP_GRACE) {
+            closeGap(connection, now)
+          }
+        }
+        for (const verifier of verifiers) {
+          for (const { instrumentId, why } of verifier.expire(now)) {
+            const entry = entries.get(instrumentId)
+            if (entry !== undefined) contradicted(entry, why, now)
+          }
+        }
+      }),
+    resyncing: (id, now) =>
+      collect(() => {
+        const entry = entries.get(id)
+        if (entry === undefined || !awaitsSnapshot(entry)) return
+        entry.asked = now
+        if (entry.status === "resyncing") return
+        counters.resyncs++
+        setStatus(entry, "resyncing", entry.reason, now)
+      }),
+    resyncFailed: (id, now, reason, final) =>
+      collect(() => {
+        const entry = entries.get(id)
+        if (entry === undefined || !awaitsSnapshot(entry)) return
+        entry.absent = final
+        setStatus(entry, final ? "stale" : "suspect", reason, now)
+      }),
+    view: (id, limit) => {
+      const entry = entries.get(id)
+      if (entry === undefined) return undefined
+      return {
+        instrumentId: id,
+        venue: entry.venue,
+        connection: entry.connection,
+        status: entry.status,
+        statusSince: entry.since,
+        statusReason: entry.reason,
+        bids: OrderBook.levels(entry.book, "bid", limit),
+        asks: OrderBook.levels(entry.book, "ask", limit),
+        venueTime: entry.venueTime,
+        receivedTime: entry.receivedTime,
+        fedBy: entry.fedBy,
+        verifiedBy: entry.verifiedBy,
+        verifiedTime: entry.verifiedTime
+      }
+    },
+    ids: () => entries.keys(),
+    statuses: () => {
+      const byVenue = new Map<VenueId, Record<BookStatus, number>>()
+      for (const entry of entries.values()) {
+        let counts = byVenue.get(entry.venue)
+        if (counts === undefined) byVenue.set(entry.venue, (counts = { live: 0, stale: 0, suspect: 0, resyncing: 0 }))
+        counts[entry.status]++
+      }
+      return byVenue
+    }
+  }
+}

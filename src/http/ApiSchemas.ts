@@ -1,0 +1,171 @@
+/** What the API says: bodies and errors. Prices and sizes are decimal text, times RFC 3339 with milliseconds. */
+import { HttpApiSchema } from "@effect/platform"
+import { Schema } from "effect"
+import { InstrumentId, Market, MarketId, VenueId } from "../domain/Market.ts"
+import { PriceFromString, SizeFromString } from "../domain/Money.ts"
+
+/** The last millisecond of the year 9999: RFC 3339 has four digits for the year. */
+const LAST = 253_402_300_799_999
+
+const time = { type: "string", format: "date-time", examples: ["2026-11-22T10:15:00.123Z"] } as const
+
+const formatTime = (millis: number): string => new Date(Math.min(Math.max(Math.trunc(millis), 0), LAST)).toISOString()
+
+/** Milliseconds since the epoch inside, text outside. */
+export const Time = Schema.transform(Schema.String, Schema.Number, {
+  strict: true,
+  decode: (text) => Date.parse(text),
+  encode: formatTime
+}).annotations({ identifier: "Time", jsonSchema: time })
+
+/** As {@link Time}; what a venue stamped with nonsense is `null`. */
+export const TimeOrNull = Schema.transform(Schema.NullOr(Schema.String), Schema.NullOr(Schema.Number), {
+  strict: true,
+  decode: (text) => (text === null ? null : Date.parse(text)),
+  encode: (millis) => (millis === null || !(millis >= 0 && millis <= LAST) ? null : formatTime(millis))
+}).annotations({ identifier: "TimeOrNull", jsonSchema: { ...time, type: ["string", "null"] } })
+
+const Level = Schema.Struct({ price: PriceFromString, size: SizeFromString }).annotations({
+  identifier: "Level",
+  description: "A price and the contracts that rest there"
+})
+
+export const BookStatus = Schema.Literal("live", "stale", "suspect", "resyncing").annotations({
+  identifier: "BookStatus",
+  description:
+    "live: built from a snapshot and every change since, and nothing contradicts it; stale: its connection is down, " +
+    "or its first snapshot has not come; suspect: something the venue said contradicts it; resyncing: a fresh " +
+    "snapshot has been asked for because it was suspect"
+})
+
+const identity = {
+  instrumentId: InstrumentId,
+  marketId: Schema.NullOr(MarketId),
+  outcome: Schema.NullOr(Schema.String).annotations({ description: "The side of the question, as `Yes`" }),
+  venue: VenueId
+}
+const integrity = {
+  status: BookStatus,
+  statusSince: Time,
+  statusReason: Schema.String,
+  fedBy: Schema.Literal("stream", "poll").annotations({
+    description: "poll: the book is fetched now and then, and as old as receivedTime says"
+  })
+}
+const times = {
+  venueTime: TimeOrNull.annotations({ description: "When the venue last changed the book, by its clock" }),
+  receivedTime: TimeOrNull.annotations({ description: "When that arrived, by ours" })
+}
+
+export const Book = Schema.Struct({
+  ...identity,
+  ...integrity,
+  bids: Schema.Array(Level).annotations({ description: "Best first" }),
+  asks: Schema.Array(Level).annotations({ description: "Best first" }),
+  ...times,
+  verifiedBy: Schema.Literal("digest", "quotes", "nothing").annotations({
+    description: "How the book was last proved: by the venue's digest, by its best quotes only, or not at all"
+  }),
+  verifiedTime: TimeOrNull,
+  connection: Schema.String
+}).annotations({ identifier: "Book" })
+export type Book = typeof Book.Type
+
+export const BookSummary = Schema.Struct({
+  ...identity,
+  ...integrity,
+  bestBid: Schema.NullOr(Level),
+  bestAsk: Schema.NullOr(Level),
+  ...times
+}).annotations({ identifier: "BookSummary" })
+export type BookSummary = typeof BookSummary.Type
+
+const nextCursor = Schema.NullOr(Schema.String).annotations({
+  description: "Pass it as `cursor` to get what follows; null at the end"
+})
+
+export const MarketList = Schema.Struct({ markets: Schema.Array(Market), nextCursor }).annotations({
+  identifier: "MarketList"
+})
+
+export const BookList = Schema.Struct({ books: Schema.Array(BookSummary), nextCursor }).annotations({
+  identifier: "BookList"
+})
+
+const counts = Schema.Record({ key: Schema.String, value: Schema.Number })
+
+const Connection = Schema.Struct({
+  slot: Schema.String.annotations({ description: "Stays over reconnects" }),
+  connection: Schema.String.annotations({ description: "New with each connection; log lines carry it" }),
+  state: Schema.Literal("connecting", "connected", "waiting", "halted", "closed"),
+  since: Time,
+  attempts: Schema.Number.annotations({ description: "Attempts since the connection last carried data" }),
+  reason: Schema.String,
+  subscribed: Schema.Number.annotations({ description: "Books on this connection" }),
+  lastDataTime: TimeOrNull,
+  frames: Schema.Number,
+  bytes: Schema.Number,
+  messages: counts.annotations({ description: "By type, since the slot opened" }),
+  errors: counts.annotations({ description: "By kind, since the slot opened" })
+}).annotations({ identifier: "Connection" })
+
+export const FeedList = Schema.Struct({
+  feeds: Schema.Array(
+    Schema.Struct({
+      venue: VenueId,
+      state: Schema.Literal("connected", "partial", "disconnected", "idle").annotations({
+        description: "idle: there is nothing to subscribe to"
+      }),
+      connections: Schema.Array(Connection)
+    }).annotations({ identifier: "Feed" })
+  )
+}).annotations({ identifier: "FeedList" })
+export type FeedList = typeof FeedList.Type
+
+export const Part = Schema.Struct({
+  part: Schema.Literal("database", "writer", "catalog", "feed", "books"),
+  venue: Schema.NullOr(VenueId),
+  state: Schema.Literal("up", "degraded", "starting", "down"),
+  since: TimeOrNull,
+  detail: Schema.String
+}).annotations({ identifier: "Part" })
+export type Part = typeof Part.Type
+
+export const Ready = Schema.Struct({
+  status: Schema.Literal("ready", "degraded"),
+  parts: Schema.Array(Part)
+}).annotations({ identifier: "Ready", description: "degraded: it serves, but a part of it is not whole" })
+
+export const Unready = Schema.Struct({ status: Schema.Literal("unready"), parts: Schema.Array(Part) }).annotations({
+  identifier: "Unready",
+  ...HttpApiSchema.annotations({ status: 503, description: "A part that is needed is starting or down" })
+})
+
+export const Alive = Schema.Struct({ status: Schema.Literal("alive") }).annotations({ identifier: "Alive" })
+
+export const NotAlive = Schema.Struct({
+  status: Schema.Literal("dead"),
+  stopped: Schema.Array(Schema.String)
+}).annotations({
+  identifier: "NotAlive",
+  ...HttpApiSchema.annotations({ status: 503, description: "A main loop of the program has ended" })
+})
+
+/** A parameter that is unknown or says what it may not. */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()(
+  "InvalidRequest",
+  { parameter: Schema.String, message: Schema.String },
+  HttpApiSchema.annotations({ status: 400, description: "A parameter is unknown or says what it may not" })
+) {}
+
+export class MarketNotFound extends Schema.TaggedError<MarketNotFound>()(
+  "MarketNotFound",
+  { message: Schema.String },
+  HttpApiSchema.annotations({ status: 404, description: "No market of that id is known" })
+) {}
+
+export class BookNotFound extends Schema.TaggedError<BookNotFound>()(
+  "BookNotFound",
+  { message: Schema.String },
+  HttpApiSchema.annotations({ status: 404, description: "No book of that instrument is kept" })
+) {}

@@ -1,0 +1,149 @@
+/** Whether the process is alive, and whether what it serves can be relied on. */
+import { HttpApiBuilder, type HttpApiGroup } from "@effect/platform"
+import { Context, Effect, type Layer } from "effect"
+import { Books } from "../collector/Books.ts"
+import { Catalog, type CatalogInfo } from "../collector/Catalog.ts"
+import { Feeds } from "../collector/Feeds.ts"
+import type { VenueId } from "../domain/Market.ts"
+import type { BookStatus } from "../domain/MarketEvent.ts"
+import { Database, type DatabaseStatus } from "../storage/Database.ts"
+import { EventWriter, type EventWriterStatus } from "../storage/EventWriter.ts"
+import type { ConnectionInfo } from "../venues/Venue.ts"
+import { Api } from "./Api.ts"
+import type { Part } from "./ApiSchemas.ts"
+import * as Metrics from "./Metrics.ts"
+
+/** The loops without which the process is of no use. Whoever runs them says which have ended; unless told, none has. */
+export class MainLoops extends Context.Reference<MainLoops>()("parallax/http/MainLoops", {
+  defaultValue: (): { readonly stopped: Effect.Effect<ReadonlyArray<string>> } => ({ stopped: Effect.succeed([]) })
+}) {}
+
+export const databasePart = ({ driver, error, since, state, where }: DatabaseStatus): Part => ({
+  part: "database",
+  venue: null,
+  state,
+  since,
+  detail: state === "up" || error === null ? `${driver}, ${where}` : `${driver}, ${where}: ${error}`
+})
+
+/** Losing rows is down; having lost some, or being late, is degraded. */
+export const writerPart = ({ buffered, error, lastFlush, lost }: EventWriterStatus): Part => {
+  const losses = lost === 0 ? "" : `; ${lost} rows were lost since the start`
+  return {
+    part: "writer",
+    venue: null,
+    state: error === null ? (lost === 0 ? "up" : "degraded") : lost === 0 ? "degraded" : "down",
+    since: lastFlush?.time ?? null,
+    detail: error === null ? `${buffered} rows wait${losses}` : `${buffered} rows wait: ${error}${losses}`
+  }
+}
+
+export const catalogPart = ({ lastError, markets, rejected, since, state, venue }: CatalogInfo): Part => {
+  const details = [
+    `${markets} markets`,
+    ...(state === "cached" ? ["from the database, not confirmed since the start"] : []),
+    ...(rejected === 0 ? [] : [`${rejected} could not be read`]),
+    ...(state === "failing" && lastError !== null ? [lastError] : [])
+  ]
+  const states = {
+    fresh: "up",
+    cached: "degraded",
+    empty: "starting",
+    failing: markets > 0 ? "degraded" : "down"
+  } as const
+  return { part: "catalog", venue, state: states[state], since, detail: details.join("; ") }
+}
+
+export const feedPart = (venue: VenueId, connections: ReadonlyArray<ConnectionInfo>): Part => {
+  const open = connections.filter((connection) => connection.venue === venue && connection.state !== "closed")
+  const connected = open.filter(({ state }) => state === "connected")
+  const broken = open.filter(({ state }) => state !== "connected")
+  const failed = broken.some(({ attempts, state }) => state !== "connecting" || attempts > 1)
+  const reasons = new Set(broken.flatMap(({ reason }) => (reason === "" ? [] : [reason])))
+  const state =
+    connected.length > 0 ? (broken.length === 0 ? "up" : "degraded") : open.length > 0 && failed ? "down" : "starting"
+  const relevant = (broken.length > 0 ? broken : connected).map(({ since }) => since)
+  return {
+    part: "feed",
+    venue,
+    state,
+    since: relevant.length === 0 ? null : Math.max(...relevant),
+    detail:
+      open.length === 0
+        ? "no connection yet"
+        : [`${connected.length} of ${open.length} connections are up`, ...[...reasons].slice(0, 3)].join("; ")
+  }
+}
+
+/** Books that cannot be trusted are shown; they are no reason to refuse those that can. */
+export const booksPart = (venue: VenueId, counts: Readonly<Record<BookStatus, number>> | undefined): Part => {
+  const shown = Object.entries(counts ?? {}).filter(([status, count]) => count > 0 || status === "live")
+  const whole = counts !== undefined && shown.every(([status]) => status === "live") && counts.live > 0
+  return {
+    part: "books",
+    venue,
+    state: whole ? "up" : "degraded",
+    since: null,
+    detail: shown.length === 0 ? "no books yet" : shown.map(([status, count]) => `${count} ${status}`).join(", ")
+  }
+}
+
+export type Readiness = "ready" | "degraded" | "unready"
+
+export const readiness = (parts: ReadonlyArray<Part>): Readiness =>
+  parts.some(({ state }) => state === "down" || state === "starting")
+    ? "unready"
+    : parts.some(({ state }) => state === "degraded")
+      ? "degraded"
+      : "ready"
+
+/** Every part as it is now. */
+export const parts: Effect.Effect<
+  ReadonlyArray<Part>,
+  never,
+  Books | Catalog | Feeds | Database | EventWriter
+> = Effect.gen(function* () {
+  const books = yield* Books
+  const catalog = yield* Catalog
+  const database = yield* Database
+  const writer = yield* EventWriter
+  const connections = yield* (yield* Feeds).connections
+  const statuses = books.statuses()
+  return [
+    databasePart(yield* database.status),
+    writerPart(yield* writer.status),
+    ...catalog
+      .info()
+      .flatMap((info) => [
+        catalogPart(info),
+        feedPart(info.venue, connections),
+        booksPart(info.venue, statuses.get(info.venue))
+      ])
+  ]
+})
+
+export const layer: Layer.Layer<
+  HttpApiGroup.ApiGroup<"parallax", "health">,
+  never,
+  Books | Catalog | Feeds | Database | EventWriter
+> = HttpApiBuilder.group(Api, "health", (handlers) =>
+  Effect.gen(function* () {
+    const loops = yield* MainLoops
+    const { scrape } = yield* Metrics.make
+    return handlers
+      .handle("live", () =>
+        Effect.flatMap(loops.stopped, (stopped) =>
+          stopped.length === 0
+            ? Effect.succeed({ status: "alive" as const })
+            : Effect.fail({ status: "dead" as const, stopped })
+        )
+      )
+      .handle("ready", () =>
+        Effect.flatMap(parts, (parts) => {
+          const status = readiness(parts)
+          return status === "unready" ? Effect.fail({ status, parts }) : Effect.succeed({ status, parts })
+        })
+      )
+      .handle("metrics", () => scrape)
+  })
+)

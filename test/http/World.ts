@@ -1,0 +1,264 @@
+/** Services that say what a test wants them to say, and a server over them. */
+import { HttpServer } from "@effect/platform"
+import { DateTime, Effect, Layer, Logger, LogLevel, Queue, SubscriptionRef } from "effect"
+import type { BookCounters, BookView } from "../../src/collector/BookKeeper.ts"
+import { Books } from "../../src/collector/Books.ts"
+import { Catalog, type CatalogInfo } from "../../src/collector/Catalog.ts"
+import { Feeds } from "../../src/collector/Feeds.ts"
+import { type Instrument, instrumentId, type Market, marketId, VenueId } from "../../src/domain/Market.ts"
+import type { BookStatus } from "../../src/domain/MarketEvent.ts"
+import { Price, Size } from "../../src/domain/Money.ts"
+import * as Http from "../../src/http/Http.ts"
+import type { ListenError } from "../../src/http/Listener.ts"
+import { Database, type DatabaseStatus } from "../../src/storage/Database.ts"
+import { EventWriter, type EventWriterStatus } from "../../src/storage/EventWriter.ts"
+import type { ConnectionInfo } from "../../src/venues/Venue.ts"
+
+export const venue = VenueId.make("polymarket")
+
+/** 2026-11-22T10:15:00.123Z */
+export const T = 1_795_342_500_123
+
+export const market = (name: string, more: Partial<Market> = {}): Market => ({
+  id: marketId(venue, name),
+  venue,
+  venueMarketId: name,
+  slug: `slug-${name}`,
+  question: `Will ${name} happen?`,
+  category: "Politics",
+  tags: ["US Election"],
+  status: "open",
+  outcomes: ["Yes", "No"].map((outcome) => ({
+    instrumentId: instrumentId(venue, `${name}-${outcome.toLowerCase()}`),
+    venueInstrumentId: `${name}-${outcome.toLowerCase()}`,
+    name: outcome,
+    winner: null
+  })),
+  tickSize: Price(1000),
+  minOrderSize: Size(5_000_000),
+  negRisk: false,
+  liquidity: Size(12_345_670_000),
+  volume24h: null,
+  protocol: null,
+  endTime: DateTime.unsafeMake(T),
+  ...more
+})
+
+export const book = (id: string, more: Partial<BookView> = {}): BookView => ({
+  instrumentId: instrumentId(venue, id),
+  venue,
+  connection: "polymarket-1-abc",
+  status: "live",
+  statusSince: T,
+  statusReason: "snapshot",
+  bids: [
+    { price: Price(410_000), size: Size(270_000_000) },
+    { price: Price(400_000), size: Size(1_363_560_000) }
+  ],
+  asks: [{ price: Price(420_500), size: Size(1) }],
+  venueTime: T,
+  receivedTime: T + 5,
+  fedBy: "stream",
+  verifiedBy: "digest",
+  verifiedTime: T,
+  ...more
+})
+
+export const connection = (more: Partial<ConnectionInfo> = {}): ConnectionInfo => ({
+  venue,
+  slot: "polymarket-1",
+  connection: "polymarket-1-abc",
+  state: "connected",
+  since: T,
+  attempts: 0,
+  reason: "",
+  subscribed: 2,
+  frames: 10,
+  bytes: 1234,
+  lastDataTime: T,
+  messages: { book: 3, price_change: 4 },
+  errors: {},
+  ...more
+})
+
+export const catalogInfo = (more: Partial<CatalogInfo> = {}): CatalogInfo => ({
+  venue,
+  state: "fresh",
+  since: T,
+  markets: 2,
+  lastRefresh: T,
+  lastError: null,
+  rejected: 0,
+  ...more
+})
+
+export const database = (more: Partial<DatabaseStatus> = {}): DatabaseStatus => ({
+  driver: "embedded",
+  where: "data/db",
+  state: "up",
+  since: T,
+  error: null,
+  ...more
+})
+
+export const writer = (more: Partial<EventWriterStatus> = {}): EventWriterStatus => ({
+  stored: {} as EventWriterStatus["stored"],
+  buffered: 7,
+  batches: 1,
+  lost: 0,
+  lastFlush: { time: T, milliseconds: 12, rows: 100 },
+  error: null,
+  ...more
+})
+
+export interface World {
+  markets: ReadonlyArray<Market>
+  books: ReadonlyArray<BookView>
+  connections: ReadonlyArray<ConnectionInfo>
+  catalogs: ReadonlyArray<CatalogInfo>
+  database: DatabaseStatus
+  writer: EventWriterStatus
+  counters: Partial<BookCounters>
+  /** Runs before the connections are told: a request for them takes as long. */
+  before: Effect.Effect<void>
+}
+
+export const healthy = (): World => ({
+  markets: [market("a"), market("b")],
+  books: ["a-yes", "a-no", "b-yes", "b-no"].map((id) => book(id)),
+  connections: [connection()],
+  catalogs: [catalogInfo()],
+  database: database(),
+  writer: writer(),
+  counters: { verified: 3, mismatches: 1, unverifiable: 2, applied: 10 },
+  before: Effect.void
+})
+
+const noCounters: BookCounters = {
+  applied: 0,
+  snapshots: 0,
+  verified: 0,
+  mismatches: 0,
+  unverifiable: 0,
+  duplicates: 0,
+  outdated: 0,
+  early: 0,
+  foreign: 0,
+  resyncs: 0
+}
+
+const statusesOf = (books: ReadonlyArray<BookView>): ReadonlyMap<VenueId, Readonly<Record<BookStatus, number>>> => {
+  const counts = new Map<VenueId, Record<BookStatus, number>>()
+  for (const { status, venue } of books) {
+    const own = counts.get(venue) ?? { live: 0, stale: 0, suspect: 0, resyncing: 0 }
+    own[status]++
+    counts.set(venue, own)
+  }
+  return counts
+}
+
+const limited = (view: BookView, limit = Number.POSITIVE_INFINITY): BookView => ({
+  ...view,
+  bids: view.bids.slice(0, limit),
+  asks: view.asks.slice(0, limit)
+})
+
+const instrumentOf = (world: World, id: string): Instrument | undefined => {
+  for (const market of world.markets) {
+    const outcome = market.outcomes.find(({ instrumentId }) => instrumentId === id)
+    if (outcome !== undefined) {
+      return { id: outcome.instrumentId, venueInstrumentId: outcome.venueInstrumentId, market }
+    }
+  }
+  return undefined
+}
+
+/** The services as the world says at the time they are asked. */
+export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Database | EventWriter> =>
+  Layer.mergeAll(
+    Layer.scoped(
+      Books,
+      Effect.map(Queue.unbounded<never>(), (resyncRequests) =>
+        Books.of({
+          ingest: () => Effect.void,
+          view: (id, limit) => {
+            const view = world.books.find(({ instrumentId }) => instrumentId === id)
+            return view === undefined ? undefined : limited(view, limit)
+          },
+          ids: () => world.books.map(({ instrumentId }) => instrumentId),
+          statuses: () => statusesOf(world.books),
+          get counters() {
+            return { ...noCounters, ...world.counters }
+          },
+          resyncRequests,
+          resyncing: () => Effect.void,
+          resyncFailed: () => Effect.void
+        })
+      )
+    ),
+    Layer.effect(
+      Catalog,
+      Effect.map(SubscriptionRef.make<ReadonlyArray<Instrument>>([]), (desired) =>
+        Catalog.of({
+          markets: () => world.markets,
+          market: (id) => world.markets.find((market) => market.id === id),
+          instrument: (id) => instrumentOf(world, id),
+          desired: () => desired,
+          info: () => world.catalogs,
+          refresh: () => Effect.void
+        })
+      )
+    ),
+    Layer.succeed(Feeds, { connections: Effect.suspend(() => Effect.as(world.before, world.connections)) }),
+    Layer.mock(Database, {
+      status: Effect.sync(() => world.database),
+      query: () => (effect) => effect,
+      transaction: () => (effect) => effect
+    }),
+    Layer.mock(EventWriter, { status: Effect.sync(() => world.writer) })
+  )
+
+/** The server on a port of its own; its log goes nowhere unless a logger is given. */
+export const serving = (
+  world: World,
+  logger: Logger.Logger<unknown, void> = Logger.none
+): Layer.Layer<HttpServer.HttpServer, ListenError> =>
+  Http.layer({ host: "127.0.0.1", port: 0 }).pipe(
+    Layer.provide(services(world)),
+    Layer.provide([Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(LogLevel.All)])
+  )
+
+/** Runs a test against a server over a healthy world with some changes. */
+export const served = <A, E>(
+  change: (world: World) => void,
+  test: Effect.Effect<A, E, HttpServer.HttpServer>,
+  logger?: Logger.Logger<unknown, void>
+): Effect.Effect<A, E | ListenError> => {
+  const world = healthy()
+  change(world)
+  return Effect.provide(test, serving(world, logger))
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body where it is JSON. */
+  readonly json: ReturnType<typeof JSON.parse>
+}
+
+/** Asks the server in the context, as any caller from outside would. */
+export const ask = (path: string, init: RequestInit = {}): Effect.Effect<Answer, never, HttpServer.HttpServer> =>
+  HttpServer.addressFormattedWith((base) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${base}${path}`, init)
+      const text = await response.text()
+      const isJson = response.headers.get("content-type")?.includes("json") === true && text !== ""
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        json: isJson ? JSON.parse(text) : undefined
+      }
+    })
+  )

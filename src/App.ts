@@ -1,0 +1,60 @@
+/** The composition root: every Layer is wired here and nowhere else. */
+import { NodeHttpClient } from "@effect/platform-node"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Layer } from "effect"
+import { Bus } from "./bus/Bus.ts"
+import { stage } from "./cli/Shutdown.ts"
+import { Books } from "./collector/Books.ts"
+import { Catalog } from "./collector/Catalog.ts"
+import * as Collector from "./collector/Collector.ts"
+import type { Feeds } from "./collector/Feeds.ts"
+import * as Resync from "./collector/Resync.ts"
+import * as Unreachable from "./collector/Unreachable.ts"
+import * as Http from "./http/Http.ts"
+import type { ListenError } from "./http/Listener.ts"
+import { RateLimit } from "./resilience/RateLimit.ts"
+import type { Settings } from "./Settings.ts"
+import type { Database } from "./storage/Database.ts"
+import type { DirectoryLocked, DirectoryUnusable } from "./storage/DirectoryLock.ts"
+import { EventWriter } from "./storage/EventWriter.ts"
+import type { MarketStore } from "./storage/MarketStore.ts"
+import * as Sql from "./storage/Sql.ts"
+import * as SqlMarketStore from "./storage/SqlMarketStore.ts"
+import * as Venues from "./venues/Venues.ts"
+
+/** What runs in a collector, for whoever looks at it: HTTP, the live view, a REPL. */
+export type Services = Books | Bus | Catalog | Database | EventWriter | Feeds | MarketStore | SqlClient
+
+export type StartError = SqlError | DirectoryLocked | DirectoryUnusable
+
+/**
+ * Collects from the venues that the settings enable. Built from the inside out and closed from the outside in: sockets
+ * first, then what they brought is written, then the database.
+ */
+export const collector = (settings: Settings): Layer.Layer<Services, StartError> =>
+  Layer.unwrapScoped(
+    Effect.map(Venues.make(settings.platforms), (watches) => {
+      const venues = watches.map(({ venue }) => venue)
+      const byId = new Map(venues.map((venue) => [venue.id, venue]))
+      const verifiers = new Map(
+        venues.flatMap(({ id, verifier }) => (verifier === undefined ? [] : [[id, verifier] as const]))
+      )
+      const storage = Layer.provideMerge(SqlMarketStore.layer, Sql.layer(settings.database, settings.data_dir))
+      return Collector.layer(venues).pipe(
+        stage("sockets"),
+        Layer.provideMerge(Resync.layer(byId)),
+        Layer.provideMerge(Catalog.layer(watches)),
+        Layer.provideMerge(Books.layer(verifiers)),
+        Layer.provideMerge(stage("storage writer")(EventWriter.layer(settings.database))),
+        Layer.provideMerge(Bus.layer),
+        Layer.provideMerge(stage("database")(storage))
+      )
+    })
+  ).pipe(Layer.provide(RateLimit.layer), Layer.provide(NodeHttpClient.layerUndici))
+
+/** The collector with its HTTP interface: the whole program. */
+export const layer = (settings: Settings): Layer.Layer<Services, StartError | ListenError> =>
+  Layer.mergeAll(Layer.discard(stage("http server")(Http.layer(settings.http))), Unreachable.layer).pipe(
+    Layer.provideMerge(collector(settings))
+  )

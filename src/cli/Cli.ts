@@ -45,7 +45,7 @@ const commands = (env: Settings.Environment) => {
   const start = Command.make("start", { config: configFile }, ({ config }) =>
     Effect.gen(function* () {
       const loaded = yield* settings(config)
-      yield* Layer.launch(App.layer(loaded)).pipe(
+      return yield* Layer.launch(App.layer(loaded)).pipe(
         Effect.catchAll((error) => refuse(`Parallax cannot start: ${error.message}`, 1)),
         Effect.provide(Logging.layer(loaded.log, yield* Screen.output))
       )

@@ -48,6 +48,9 @@ export class Catalog extends Context.Tag("parallax/collector/Catalog")<
 /** After a failed refresh the next one comes sooner than the next regular one. */
 const RETRY = Schedule.exponential("2 seconds").pipe(Schedule.union(Schedule.spaced("1 minutes")), Schedule.jittered)
 
+/** From the end of a gap to the refresh that it causes; a connection that comes and goes causes no more than this. */
+const MISSED_DELAY = "15 seconds"
+
 /** How long the start waits for the cached list before it goes without. */
 const CACHE_PATIENCE = "30 seconds"
 
@@ -81,6 +84,7 @@ const makeVenueCatalog = ({ filter, refreshEvery, venue }: Watch) =>
     const pins = new Map<string, MarketId>()
     const unsaved = yield* Ref.make<ReadonlyMap<MarketId, Market>>(new Map())
     const turn = yield* Effect.makeSemaphore(1)
+    const missed = yield* Effect.makeLatch(false)
     const list: List = {
       markets: new Map(),
       state: "empty",
@@ -303,10 +307,19 @@ const makeVenueCatalog = ({ filter, refreshEvery, venue }: Watch) =>
             ? Effect.void
             : update({ ...market, tickSize: event.tickSize })
         }
+        case "Gap":
+          // What was listed or resolved meanwhile was not heard.
+          return event.venue === venue.id && event.instrumentId === null ? missed.open : Effect.void
         default:
           return Effect.void
       }
     }
+
+    /** Until the next regular refresh, or a little after something was missed. */
+    const untilRefresh = Effect.raceFirst(
+      Effect.sleep(refreshEvery),
+      Effect.zipRight(missed.await, Effect.sleep(MISSED_DELAY))
+    ).pipe(Effect.zipRight(missed.close))
 
     const saveUpdates = Effect.flatMap(Ref.getAndSet(unsaved, new Map()), (markets) =>
       markets.size === 0 ? Effect.void : save([...markets.values()])
@@ -317,7 +330,8 @@ const makeVenueCatalog = ({ filter, refreshEvery, venue }: Watch) =>
       yield* Effect.forkScoped(Effect.repeat(saveUpdates, Schedule.spaced(SAVE_EVERY)))
       yield* refresh.pipe(
         Effect.retry(RETRY),
-        Effect.repeat(Schedule.spaced(refreshEvery)),
+        Effect.zipRight(untilRefresh),
+        Effect.forever,
         Effect.catchAllCause((cause) =>
           Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("the market list stopped refreshing", cause)
         ),
@@ -343,7 +357,10 @@ const make = (watches: ReadonlyArray<Watch>) =>
     const events = yield* bus.subscribe
     // Most batches hold nothing about markets, so a batch is looked through before any effect is made of it.
     const concerns = (event: MarketEvent) =>
-      event._tag === "MarketListed" || event._tag === "MarketResolved" || event._tag === "TickSizeChange"
+      event._tag === "Gap" ||
+      event._tag === "MarketListed" ||
+      event._tag === "MarketResolved" ||
+      event._tag === "TickSizeChange"
     yield* events.pipe(
       Stream.map((batch) => batch.filter(concerns)),
       Stream.filter((batch) => batch.length > 0),

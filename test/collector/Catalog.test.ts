@@ -395,6 +395,29 @@ describe("what the venue announces", () => {
     }).pipe(Effect.provide(setUp({ venue: { markets: () => pages(some(1)) } })))
   )
 
+  it.scoped("of a gap is followed by a refresh, since a resolution may have gone unheard", () => {
+    let fetched = 0
+    const markets = () => pages(++fetched === 1 ? some(1, 2) : some(2))
+    return Effect.gen(function* () {
+      yield* settle
+      yield* announce({
+        _tag: "Gap",
+        venue,
+        connection: "c",
+        instrumentId: null,
+        from: 0,
+        to: 1,
+        reason: "closed (1006)",
+        receivedTime: 1
+      })
+      yield* TestClock.adjust("14 seconds")
+      assert.deepStrictEqual(yield* slugs, ["m1", "m2"])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* slugs, ["m2"])
+      assert.strictEqual(fetched, 2)
+    }).pipe(Effect.provide(setUp({ venue: { markets } })))
+  })
+
   it.scoped("of markets that are not known changes nothing", () =>
     Effect.gen(function* () {
       yield* settle

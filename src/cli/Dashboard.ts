@@ -77,7 +77,7 @@ const totals = ({ observation, rowRate, updateRate }: LiveState, room: number): 
     ...joined(parts, room - LABEL)
   ]
   return [
-    facts("Books", [span(grouped(books.live), "boldGreen"), span(" live")], ...troubled),
+    facts("Books", [span(grouped(books.live), books.live > 0 ? "boldGreen" : "bold"), span(" live")], ...troubled),
     facts(
       "Integrity",
       [span("✓ ", "green"), ...counted(counters.verified, "digests verified")],

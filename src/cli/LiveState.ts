@@ -56,7 +56,10 @@ export interface LiveState {
 
 export interface Sources {
   readonly markets: () => ReadonlyArray<Market>
-  readonly view: (id: InstrumentId, limit?: number) => BookKeeper.BookView | undefined
+  readonly view: (
+    id: InstrumentId,
+    limit: number
+  ) => Pick<BookKeeper.BookView, "bids" | "asks" | "status" | "verifiedBy"> | undefined
   readonly activity: Activity
   readonly log: () => ReadonlyArray<LogEntry>
 }

@@ -76,8 +76,8 @@ const open = (tools: Tools.Tools, settings: Settings): Effect.Effect<NodeRepl.RE
         writer: (value: unknown) => inspect(value, { colors: useColors, depth: 4, maxArrayLength: 10 }),
         // Values of the prompt are to be of the same kind as those of the program.
         useGlobal: true,
-        // Without it a Ctrl-C during an await waits for the end of the await.
-        breakEvalOnSigint: true,
+        // Without it a Ctrl-C during an await waits for the end of the await. Elsewhere signals are the program's.
+        breakEvalOnSigint: terminal,
         preview: false,
         ignoreUndefined: !terminal
       })
@@ -97,8 +97,4 @@ export const run = ({ settings, simulator }: ReplOptions): Effect.Effect<void, S
     yield* Effect.async<void>((resume) => {
       server.once("exit", () => resume(Effect.void))
     })
-  }).pipe(
-    Effect.scoped,
-    Effect.provide(Layer.mergeAll(NodeHttpClient.layerUndici, RateLimit.layer)),
-    Effect.provide(logging)
-  )
+  }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(NodeHttpClient.layerUndici, RateLimit.layer, logging)))

@@ -41,8 +41,9 @@ export const make = (source: NodeJS.ReadableStream): Script => {
   return {
     input,
     begin: (server) => {
-      // A prompt is shown when a line is through, whatever became of it; here it is not shown.
-      Object.defineProperty(server, "displayPrompt", { value: proceed })
+      // A prompt is shown when a line is through, whatever became of it; here the next line follows instead, once the
+      // server is done with the last.
+      Object.defineProperty(server, "displayPrompt", { value: () => setImmediate(proceed) })
       proceed()
     }
   }

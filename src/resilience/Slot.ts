@@ -30,6 +30,8 @@ export interface Slot {
   readonly tally: Tally
   /** The connection that fills it now, or did last. */
   connection: string
+  /** The connection on which its items were last subscribed. */
+  feeding: string
   state: SlotState
   since: number
   attempts: number
@@ -47,6 +49,7 @@ export const make = (name: string, now: number): Slot => ({
   name,
   tally: makeTally(),
   connection: "",
+  feeding: "",
   state: "connecting",
   since: now,
   attempts: 0,
@@ -62,6 +65,12 @@ export const enter = (slot: Slot, state: SlotState, reason: string, now: number)
   if (slot.state !== state) slot.since = now
   slot.state = state
   slot.reason = reason
+}
+
+/** The connection is open, and what is subscribed is subscribed on it from here on. */
+export const opened = (slot: Slot, now: number): void => {
+  enter(slot, "connected", "", now)
+  slot.feeding = slot.connection
 }
 
 /** Names the connection that is about to fill the slot: the slot's name and a suffix that tells it from the others. */

@@ -86,22 +86,33 @@ const readRefusal = (response: IncomingMessage, now: number, done: (error: Socke
   response.on("error", finish)
 }
 
-/** The rate at which frames came while they came, to tell a quiet market from a frozen one. */
-const makeRhythm = () => {
-  let perSecond = 0
-  let lastTick = 0
-  let lastCount = 0
+/**
+ * How data flows while it flows, to tell a quiet market from a frozen one. A flow has no pause to speak of and has
+ * lasted: a burst of frames says nothing about the silence after it.
+ */
+const makeRhythm = (limit: number) => {
+  const longestPause = Math.max(2_000, limit / 6)
+  const shortestFlow = limit / 3
+  let began = 0
+  let countBefore = 0
+  let moved = 0
+  let count = 0
   return {
-    tick: (now: number, count: number) => {
-      const seconds = (now - lastTick) / 1000
-      if (lastTick > 0 && seconds > 0 && count > lastCount) {
-        const weight = Math.min(1, seconds / 10)
-        perSecond += weight * ((count - lastCount) / seconds - perSecond)
+    /** Told every second how many frames have come in all. */
+    tick: (now: number, received: number) => {
+      if (received === count) return
+      if (now - moved > longestPause) {
+        began = now
+        countBefore = received
       }
-      lastTick = now
-      lastCount = count
+      moved = now
+      count = received
     },
-    expected: (silentMillis: number) => (perSecond * silentMillis) / 1000
+    /** Frames that were due in a silence, had the flow gone on. */
+    expected: (silentMillis: number) => {
+      const flowed = moved - began
+      return flowed < shortestFlow || flowed === 0 ? 0 : ((count - countBefore) / flowed) * silentMillis
+    }
   }
 }
 
@@ -116,7 +127,9 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
   Effect.gen(function* () {
     const clock = yield* Clock.clockWith(Effect.succeed)
     const headers = yield* options.headers ?? Effect.succeed({})
-    const now = () => clock.unsafeCurrentTimeMillis()
+    const wallTime = () => clock.unsafeCurrentTimeMillis()
+    // Intervals are measured on a clock that nobody sets.
+    const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
 
     let frames: Array<Buffer> = []
     let bytes = 0
@@ -127,14 +140,15 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     let ended: SocketError | undefined
     let waiting: (() => void) | undefined
     let opened: (() => void) | undefined
+    let wasOpen = false
     let received = 0
-    let lastData = now()
-    let pingSent: number | undefined
+    let replies = 0
     /** When the peer last showed itself, by data or by a ping. */
     let lastSign = now()
     const { heartbeat } = options
     const isReply = "ping" in heartbeat ? heartbeat.isReply : () => false
-    const rhythm = makeRhythm()
+    const limit = Duration.toMillis(options.silence.after)
+    const rhythm = makeRhythm(limit)
 
     const resume = () => {
       scheduled = false
@@ -149,13 +163,11 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     }
     const onMessage = (frame: Buffer) => {
       if (isReply(frame)) {
-        pingSent = undefined
+        replies++
         return
       }
       received++
-      lastData = now()
-      lastSign = lastData
-      if (frames.length === 0) firstTime = lastData
+      if (frames.length === 0) firstTime = wallTime()
       frames.push(frame)
       bytes += frame.length
       if (!paused && (frames.length >= options.highWater.frames || bytes >= options.highWater.bytes)) {
@@ -177,17 +189,20 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         maxPayload: options.maxPayload,
         followRedirects: false
       })
-      ws.on("open", () => opened?.())
+      ws.on("open", () => {
+        wasOpen = true
+        opened?.()
+      })
       ws.on("message", (data) => onMessage(data as Buffer))
       ws.on("ping", () => (lastSign = now()))
       ws.on("unexpected-response", (request, response) =>
-        readRefusal(response, now(), (error) => {
+        readRefusal(response, wallTime(), (error) => {
           end(error)
           request.destroy()
         })
       )
       // The listener stays for the socket's whole life: an 'error' that nobody hears ends the process.
-      ws.on("error", (error) => end(failure("unreachable", error.message)))
+      ws.on("error", (error) => end(failure(wasOpen ? "closed" : "unreachable", error.message)))
       ws.on("close", (code, reason) => end(failure("closed", reason.toString() || "no reason given", code)))
       return ws
     }
@@ -197,13 +212,12 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     )
     yield* Effect.async<void, SocketError>((resumeOpen) => {
       opened = () => resumeOpen(ended === undefined ? Effect.void : ended)
-      if (ended !== undefined) opened()
+      if (ended !== undefined || wasOpen) opened()
     }).pipe(
       Effect.timeoutFail({ duration: options.openTimeout, onTimeout: () => failure("timeout", "no handshake") }),
       Effect.ensuring(Effect.sync(() => (opened = undefined)))
     )
-    lastData = now()
-    lastSign = lastData
+    lastSign = now()
 
     const send = (text: string): Effect.Effect<void, SocketError> =>
       Effect.async((done) => {
@@ -212,7 +226,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
 
     const take: Effect.Effect<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>> = Effect.suspend(() => {
       if (frames.length > 0 || woken) {
-        const batch = { frames, receivedTime: frames.length > 0 ? firstTime : now() }
+        const batch = { frames, receivedTime: frames.length > 0 ? firstTime : wallTime() }
         frames = []
         bytes = 0
         woken = false
@@ -233,35 +247,42 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     const pinging = ({ every, ping, timeout }: ClientPing) =>
       Effect.gen(function* () {
         yield* Effect.sleep(Duration.subtract(every, timeout))
-        pingSent = now()
-        yield* send(ping)
+        const heard = replies + received
+        // Nobody waits for the ping to leave: where nothing leaves any more, that is what it is to show.
+        socket.send(ping)
         yield* Effect.sleep(timeout)
         // A paused socket hears no replies, and data since the ping is as good as one.
-        if (pingSent !== undefined && !paused && lastData < pingSent) {
+        if (!paused && replies + received === heard) {
           end(failure("frozen", `no reply to a ping within ${Duration.format(Duration.decode(timeout))}`))
         }
       })
     const awaitingPings = ({ pingWithin }: ServerPing) =>
       Effect.gen(function* () {
+        const heard = received
         yield* Effect.sleep("1 seconds")
+        if (received > heard) lastSign = now()
         if (!paused && now() - lastSign > Duration.toMillis(pingWithin)) {
           end(failure("frozen", `no ping and no data for ${Duration.format(Duration.decode(pingWithin))}`))
         }
       })
     const beat = "ping" in heartbeat ? pinging(heartbeat) : awaitingPings(heartbeat)
 
-    const limit = Duration.toMillis(options.silence.after)
+    let seen = received
+    let lastData = now()
     const watch = Effect.gen(function* () {
       yield* Effect.sleep("1 seconds")
-      const silent = now() - lastData
+      // What waits for the reader, or in the paused peer, is no silence.
+      if (received > seen || paused || frames.length > 0) lastData = now()
+      seen = received
       rhythm.tick(now(), received)
-      if (paused || silent < limit) return
+      const silent = now() - lastData
+      if (silent < limit) return
       if (rhythm.expected(silent) >= PROOF_OF_SILENCE) {
         return end(failure("frozen", `no data for ${Math.round(silent / 1000)} s on a connection that had been busy`))
       }
       const news = yield* options.silence.probe
       if (Option.isSome(news)) end(failure("frozen", `no data for ${Math.round(silent / 1000)} s: ${news.value}`))
-      else lastData = Math.max(lastData, now())
+      else lastData = now()
     })
     yield* Effect.forkScoped(Effect.ignore(Effect.forever(beat)))
     yield* Effect.forkScoped(Effect.forever(watch))

@@ -1,14 +1,15 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
-import { Chunk, Clock, Duration, Effect, Option, Queue, Random, Ref, type Scope, Stream } from "effect"
+import { Chunk, Clock, Duration, Effect, Option, Queue, Ref, type Scope, Stream } from "effect"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import * as ConnectGate from "../../resilience/ConnectGate.ts"
 import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
 import { type Shard, sharded } from "../../resilience/Shards.ts"
+import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
-import type { ConnectionInfo, ConnectionState, Feed } from "../Venue.ts"
+import type { Feed } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
-import { makeDecoder, makeTally, POLYMARKET } from "./Normalize.ts"
+import { makeDecoder, POLYMARKET } from "./Normalize.ts"
 import type { Rest } from "./Rest.ts"
 
 /** A single frame with thousands of ids makes the server close (§5.4). */
@@ -50,52 +51,6 @@ const removeFrame = (ids: ReadonlyArray<string>) => JSON.stringify({ assets_ids:
 
 const ids = (instruments: Iterable<Instrument>) => Array.from(instruments, ({ id }) => id)
 
-/** What is known of one slot over all its connections. */
-const makeSlot = (name: string) => {
-  const tally = makeTally()
-  return {
-    name,
-    tally,
-    connection: "",
-    /** The connection that its books were last subscribed on. */
-    feeding: "",
-    state: "connecting" as ConnectionState,
-    since: 0,
-    attempts: 0,
-    reason: "",
-    frames: 0,
-    bytes: 0,
-    lastData: undefined as number | undefined,
-    /** When this connection's first real data came. */
-    firstData: undefined as number | undefined,
-    /** Whether the log says that the slot is down. */
-    reportedDown: false
-  }
-}
-type Slot = ReturnType<typeof makeSlot>
-
-const enter = (slot: Slot, state: ConnectionState, reason: string, now: number): void => {
-  if (slot.state !== state) slot.since = now
-  slot.state = state
-  slot.reason = reason
-}
-
-const info = (slot: Slot, subscribed: number): ConnectionInfo => ({
-  venue: POLYMARKET,
-  slot: slot.name,
-  connection: slot.connection,
-  state: slot.state,
-  since: slot.since,
-  attempts: slot.attempts,
-  reason: slot.reason,
-  subscribed,
-  frames: slot.frames,
-  bytes: slot.bytes,
-  lastDataTime: slot.lastData ?? null,
-  messages: Object.fromEntries(slot.tally.messages),
-  errors: Object.fromEntries(slot.tally.errors)
-})
-
 export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const gate = yield* ConnectGate.make<WebSocketFeed.SocketError>({
@@ -103,21 +58,17 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
       spacing: HANDSHAKE_SPACING,
       atLeast
     })
-    const slots = yield* Ref.make<ReadonlyMap<number, readonly [Slot, Shard<Instrument>]>>(new Map())
-    const slotOf = new WeakMap<Shard<Instrument>, Slot>()
+    const slots = yield* Ref.make<ReadonlyMap<number, readonly [Slot.Slot, Shard<Instrument>]>>(new Map())
+    const slotOf = new WeakMap<Shard<Instrument>, Slot.Slot>()
 
     /**
      * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
      * effect waits for the end of the turn.
      */
-    const session = (slot: Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+    const session = (slot: Slot.Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
-          const suffix = yield* Random.nextIntBetween(0, 16 ** 6)
-          const connection = `${slot.name}-${suffix.toString(16).padStart(6, "0")}`
-          slot.connection = connection
-          slot.firstData = undefined
-          enter(slot, "connecting", slot.reason, yield* Clock.currentTimeMillis)
+          const connection = yield* Slot.begin(slot)
           yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
           const latest = new Map<string, readonly [Instrument, number]>()
 
@@ -137,8 +88,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
             })
           )
           const opened = yield* Clock.currentTimeMillis
-          enter(slot, "connected", "", opened)
-          slot.feeding = connection
+          Slot.opened(slot, opened)
 
           // The frames below cover all that the shard holds by now.
           yield* Queue.takeAll(shard.changes)
@@ -170,6 +120,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           const decode = makeDecoder({
             connection,
             instrument: (assetId) => shard.items.get(assetId),
+            instruments: () => shard.items.values(),
             tally: slot.tally,
             onFault: (kind, detail, sample) => {
               if (reported.has(kind) || reported.size >= 64) return
@@ -185,13 +136,8 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           const read = (batch: WebSocketFeed.FrameBatch): Array<FeedEvent> => {
             const events = control
             control = []
-            if (batch.frames.length === 0) return events
-            slot.frames += batch.frames.length
-            slot.lastData = batch.receivedTime
-            for (const frame of batch.frames) {
-              slot.bytes += frame.length
-              decode(frame.toString("utf8"), batch.receivedTime, events)
-            }
+            Slot.received(slot, batch)
+            for (const frame of batch.frames) decode(frame.toString("utf8"), batch.receivedTime, events)
             for (const event of events) {
               if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") continue
               slot.firstData ??= batch.receivedTime
@@ -207,7 +153,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
                 ? Effect.succeed(Chunk.unsafeFromArray(events))
                 : Effect.as(report, Chunk.unsafeFromArray(events))
             }),
-            Stream.onStart(reportUp(slot))
+            Stream.onStart(Slot.reportUp(slot))
           )
         })
       )
@@ -226,19 +172,12 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
         )
       })
 
-    const reportUp = (slot: Slot) =>
-      Effect.suspend(() => {
-        const again = slot.reportedDown
-        slot.reportedDown = false
-        return Effect.logInfo(again ? "feed connected again" : "feed connected")
-      })
-
-    const onEnd = (slot: Slot) => (error: WebSocketFeed.SocketError, attempt: number) =>
+    const onEnd = (slot: Slot.Slot) => (error: WebSocketFeed.SocketError, attempt: number) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const wasConnected = slot.state === "connected"
         slot.attempts = attempt
-        enter(slot, isHalting(error) ? "halted" : "waiting", error.message, now)
+        Slot.enter(slot, isHalting(error) ? "halted" : "waiting", error.message, now)
         const event: FeedEvent = {
           _tag: "Disconnected",
           venue: POLYMARKET,
@@ -247,16 +186,15 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           reason: error.message,
           receivedTime: now
         }
-        if (!slot.reportedDown) {
-          slot.reportedDown = true
-          yield* Effect.logWarning(
-            isHalting(error) ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting"
-          ).pipe(Effect.annotateLogs({ reason: error.message }))
-        }
+        yield* Slot.reportDown(
+          slot,
+          isHalting(error) ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting",
+          error.message
+        )
         return wasConnected ? [event] : []
       }).pipe(Effect.annotateLogs({ venue: POLYMARKET, slot: slot.name, connection: slot.connection }))
 
-    const connection = (slot: Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
+    const connection = (slot: Slot.Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
       reconnecting(
         session(slot, shard),
         () =>
@@ -268,11 +206,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           }),
         {
           schedule: backoff(BACKOFF),
-          ended: (error) => ({
-            healthyMillis:
-              slot.firstData === undefined ? 0 : Math.max(1, (slot.lastData ?? slot.firstData) - slot.firstData),
-            atLeast: atLeast(error)
-          }),
+          ended: (error) => Slot.sessionEnd(slot, atLeast(error)),
           onEnd: onEnd(slot)
         }
       )
@@ -287,8 +221,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           run: (shard) =>
             Stream.unwrap(
               Effect.gen(function* () {
-                const slot = makeSlot(`${POLYMARKET}-${shard.index}`)
-                slot.since = yield* Clock.currentTimeMillis
+                const slot = Slot.make(`${POLYMARKET}-${shard.index}`, yield* Clock.currentTimeMillis)
                 slotOf.set(shard, slot)
                 yield* Ref.update(slots, (all) => new Map(all).set(shard.index, [slot, shard]))
                 return connection(slot, shard)
@@ -308,7 +241,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
             ])
         }),
       connections: Effect.map(Ref.get(slots), (all) =>
-        [...all.values()].map(([slot, shard]) => info(slot, shard.items.size))
+        [...all.values()].map(([slot, shard]) => ({ ...Slot.summary(slot, shard.items.size), venue: POLYMARKET }))
       )
     }
   })

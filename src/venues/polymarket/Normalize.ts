@@ -72,7 +72,10 @@ const best = (value: unknown, path: string): Price | -1 | null => {
 /** Milliseconds; some messages carry seconds, told apart by magnitude (§6.1). */
 const time = (value: unknown, path: string): number => {
   const millis = Number(text(value, path))
-  if (!Number.isSafeInteger(millis) || millis <= 0) throw new Fault(path, `a time expected, not ${shown(value)}`)
+  // A time too far ahead would make everything that follows look outdated.
+  if (!Number.isSafeInteger(millis) || millis <= 0 || millis >= 1e13) {
+    throw new Fault(path, `a time expected, not ${shown(value)}`)
+  }
   return millis < 1e12 ? millis * 1000 : millis
 }
 
@@ -180,6 +183,7 @@ export interface DecoderContext {
   readonly connection: string
   /** What this connection is subscribed to, by token id. */
   readonly instrument: (assetId: string) => Instrument | undefined
+  readonly instruments: () => Iterable<Instrument>
   readonly tally: Tally
   /** Told once for each kind of fault: a sample for the log. */
   readonly onFault: (kind: string, detail: string, sample: string) => void
@@ -188,7 +192,7 @@ export interface DecoderContext {
 /** Reads one frame into `out`, in the order in which its messages stand. Never throws. */
 export type Decoder = (frame: string, receivedTime: number, out: Array<FeedEvent>) => void
 
-const ASSET = /"asset_?id":\s?"(\d+)"/g
+const NAMES = /"(?:market|asset_?id)":\s?"?(0x[0-9a-fA-F]+|\d+)(?=[",}\s])/g
 const SAMPLE = 300
 
 export const makeDecoder = (context: DecoderContext): Decoder => {
@@ -204,14 +208,21 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
     out.push({ _tag: "MessageRejected", venue: POLYMARKET, connection, instrumentIds: ids, reason, receivedTime })
   }
 
-  /** The subscribed tokens that a text names, whatever else is wrong with it. */
+  /**
+   * The subscribed tokens that a text is about, whatever else is wrong with it: both of a market, for every change is one
+   * of both books (§5.2), and the end of the text may be missing.
+   */
   const mentioned = (frame: string): ReadonlyArray<InstrumentId> => {
-    const ids = new Set<InstrumentId>()
-    for (const match of frame.matchAll(ASSET)) {
-      const known = instrument(match[1]!)
-      if (known !== undefined) ids.add(known.id)
+    const names = new Set<string>()
+    for (const [, name = ""] of frame.matchAll(NAMES)) {
+      names.add(name)
+      const known = instrument(name)
+      if (known !== undefined) names.add(known.market.venueMarketId)
     }
-    return [...ids]
+    const ids: Array<InstrumentId> = []
+    if (names.size === 0) return ids
+    for (const { id, market } of context.instruments()) if (names.has(market.venueMarketId)) ids.push(id)
+    return ids
   }
 
   const change = (

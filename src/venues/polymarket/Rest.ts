@@ -77,35 +77,49 @@ export const decodeCursor = (cursor: string): Either.Either<number, string> => {
     return Either.left("it is not base64")
   }
   const text = Buffer.from(cursor, "base64").toString("latin1")
-  return /^-?\d{1,15}$/.test(text) ? Either.right(Number(text)) : Either.left("it does not hold a row offset")
+  return /^\d{1,15}$/.test(text) ? Either.right(Number(text)) : Either.left("it does not hold a row offset")
 }
 
-interface Cursor {
+interface Position {
+  /** `undefined` for the first page. */
   readonly cursor: string | undefined
   readonly page: number
-  readonly seen: ReadonlySet<string>
 }
 
-/** The state for the page after this one, or why there can be none. */
-const advance = (
-  list: string,
-  at: Cursor,
-  next: string | undefined,
-  check: (cursor: string) => Either.Either<unknown, string>
-): Either.Either<Option.Option<Cursor>, VenueError> => {
-  if (next === undefined || next === END_CURSOR) return Either.right(Option.none())
-  const where = `${list}, page ${at.page}`
-  const shown = JSON.stringify(next.slice(0, 80))
-  const checked = check(next)
-  if (Either.isLeft(checked)) return Either.left(failed("cursor", where, `next_cursor ${shown}: ${checked.left}`))
-  if (at.seen.has(next)) return Either.left(failed("cursor", where, `next_cursor ${shown} was given before`))
-  if (at.page >= MAX_PAGES) return Either.left(failed("cursor", where, `no end of the list after ${MAX_PAGES} pages`))
-  return Either.right(Option.some({ cursor: next, page: at.page + 1, seen: new Set(at.seen).add(next) }))
+interface List {
+  readonly name: string
+  readonly maxPages: number
+  readonly check: (cursor: string) => Either.Either<unknown, string>
+  readonly fetch: (
+    at: Position
+  ) => Effect.Effect<{ readonly page: MarketPage; readonly next: string | undefined }, VenueError>
 }
 
-const firstPage: Cursor = { cursor: undefined, page: 1, seen: new Set() }
+/** The pages of a list, each fetched when it is asked for. A bad cursor is an error after the page that it was on. */
+const pages = ({ check, fetch, maxPages, name }: List): Stream.Stream<MarketPage, VenueError> =>
+  Stream.suspend(() => {
+    const seen = new Set<string>()
+    const advance = (at: Position, next: string | undefined): Option.Option<Position | VenueError> => {
+      if (next === undefined || next === END_CURSOR) return Option.none()
+      const fault = (problem: string) => Option.some(failed("cursor", `${name}, page ${at.page}`, problem))
+      const shown = JSON.stringify(next.slice(0, 80))
+      const checked = check(next)
+      if (Either.isLeft(checked)) return fault(`next_cursor ${shown}: ${checked.left}`)
+      if (seen.has(next)) return fault(`next_cursor ${shown} was given before`)
+      if (at.page >= maxPages) return fault(`no end of the list after ${maxPages} pages`)
+      seen.add(next)
+      return Option.some({ cursor: next, page: at.page + 1 })
+    }
+    const first: Position = { cursor: undefined, page: 1 }
+    return Stream.paginateEffect<Position | VenueError, MarketPage, VenueError, never>(first, (at) =>
+      at instanceof VenueError ? at : Effect.map(fetch(at), ({ next, page }) => [page, advance(at, next)] as const)
+    )
+  })
 
-export const make = (config: PolymarketConfig): Effect.Effect<Rest, never, HttpClient.HttpClient | RateLimit> =>
+export const make = (
+  config: PolymarketConfig,
+  maxPages = MAX_PAGES
+): Effect.Effect<Rest, never, HttpClient.HttpClient | RateLimit> =>
   Effect.gen(function* () {
     const request = HttpJson.request(yield* HttpClient.HttpClient)
     const limits = yield* RateLimit
@@ -165,30 +179,40 @@ export const make = (config: PolymarketConfig): Effect.Effect<Rest, never, HttpC
             ...(byTag ? tags.flatMap(Option.toArray).map((id) => ["tag_id", id] as const) : []),
             ...(byTag ? [["tag_match", "any"] as const] : [])
           ]
-          return Stream.paginateEffect(firstPage, (at) =>
-            Effect.gen(function* () {
-              const after = at.cursor === undefined ? [] : [["after_cursor", at.cursor] as const]
-              const body = yield* get(QUOTAS.gammaMarkets, GammaPage, url, [...fixed, ...after])
-              const page = partition(`gamma /markets/keyset, page ${at.page}`, body.markets.map(gammaMarket))
-              const next = yield* advance("gamma /markets/keyset", at, body.next_cursor, Either.right)
-              return [{ ...page, markets: page.markets.filter((market) => keep(market, topics)) }, next] as const
-            })
-          )
+          return pages({
+            name: "gamma /markets/keyset",
+            maxPages,
+            check: Either.right,
+            fetch: ({ cursor, page: number }) =>
+              Effect.gen(function* () {
+                const after = cursor === undefined ? [] : [["after_cursor", cursor] as const]
+                const body = yield* get(QUOTAS.gammaMarkets, GammaPage, url, [...fixed, ...after])
+                const page = partition(`gamma /markets/keyset, page ${number}`, body.markets.map(gammaMarket))
+                return {
+                  page: { ...page, markets: page.markets.filter((market) => keep(market, topics)) },
+                  // Nothing can come after an empty cursor.
+                  next: body.next_cursor || undefined
+                }
+              })
+          })
         })
       )
 
     const clob = (filter: MarketFilter): Stream.Stream<MarketPage, VenueError> => {
       const topics = new Set(filter.categories.map(slugOf))
-      return Stream.paginateEffect(firstPage, (at) =>
-        Effect.gen(function* () {
-          const after = at.cursor === undefined ? [] : [["next_cursor", at.cursor] as const]
-          const body = yield* get(QUOTAS.clob, ClobPage, `${config.clob_url}/markets`, after)
-          const page = partition(`clob /markets, page ${at.page}`, body.data.map(clobMarket))
-          const next = yield* advance("clob /markets", at, body.next_cursor, decodeCursor)
-          const markets = page.markets.filter((market) => market.status === "open" && isAbout(market, topics))
-          return [{ ...page, markets }, next] as const
-        })
-      )
+      return pages({
+        name: "clob /markets",
+        maxPages,
+        check: decodeCursor,
+        fetch: ({ cursor, page: number }) =>
+          Effect.gen(function* () {
+            const after = cursor === undefined ? [] : [["next_cursor", cursor] as const]
+            const body = yield* get(QUOTAS.clob, ClobPage, `${config.clob_url}/markets`, after)
+            const page = partition(`clob /markets, page ${number}`, body.data.map(clobMarket))
+            const markets = page.markets.filter((market) => market.status === "open" && isAbout(market, topics))
+            return { page: { ...page, markets }, next: body.next_cursor }
+          })
+      })
     }
 
     /** Said when it changes, not at every attempt. */
@@ -255,7 +279,11 @@ export const make = (config: PolymarketConfig): Effect.Effect<Rest, never, HttpC
           Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found) : inClob))
         )
       }
-      if (/^\d{21,}$/.test(id)) return listed("clob_token_ids", id)
+      if (/^\d{21,}$/.test(id)) {
+        return Effect.flatMap(listed("clob_token_ids", id), (found) =>
+          Option.isSome(found) ? Effect.succeed(found) : listed("position_ids", id)
+        )
+      }
       const path = /^\d+$/.test(id) ? `/markets/${id}` : `/markets/slug/${encodeURIComponent(id)}`
       return single(`${config.gamma_url}${path}`, gammaMarket, QUOTAS.gammaMarkets)
     }

@@ -36,8 +36,6 @@ interface MarketState {
   lastTrade: string
   /** Other prices that the last trade may have had, by what was seen of it. */
   guesses: ReadonlyArray<string>
-  /** The latest book that a trade produced: when the venue made it, and when it came. */
-  trade: { readonly time: number; readonly since: number } | undefined
   readonly tokens: Map<InstrumentId, TokenState>
 }
 
@@ -50,6 +48,8 @@ interface TokenState {
   bestBid: Price | -1
   bestAsk: Price | -1
   pending: Pending | undefined
+  /** The other token's book of a trade that this token has not told of: of which time, and since when it is due. */
+  owed: { readonly time: number; readonly since: number } | undefined
   readonly market: MarketState
 }
 
@@ -70,12 +70,12 @@ export const make = (): BookVerifier => {
   const markets = new Map<string, MarketState>()
   const tokens = new Map<InstrumentId, TokenState>()
   const pendingTokens = new Map<InstrumentId, TokenState>()
-  const tradedMarkets = new Set<MarketState>()
+  const owingTokens = new Map<InstrumentId, TokenState>()
 
   const marketOf = (id: string): MarketState => {
     let market = markets.get(id)
     if (market === undefined) {
-      market = { lastTrade: "", guesses: [], trade: undefined, tokens: new Map() }
+      market = { lastTrade: "", guesses: [], tokens: new Map() }
       markets.set(id, market)
     }
     return market
@@ -93,15 +93,32 @@ export const make = (): BookVerifier => {
     const text = preimage(token.recipe, token.context, time, token.book)
     for (const candidate of unique([market.lastTrade, ...market.guesses, ...more])) {
       if (digest(token.recipe, token.context, text, candidate) === hash) {
-        market.lastTrade = candidate
+        if (candidate !== market.lastTrade) {
+          // The other token may be told of the time before the trade yet.
+          market.guesses = unique([market.lastTrade, ...market.guesses]).slice(0, MAX_GUESSES)
+          market.lastTrade = candidate
+        }
         return true
       }
     }
     return false
   }
 
-  const remember = (token: TokenState, time: number): void => {
+  /** A trade changes the books of both tokens, so that the other one has to follow. */
+  const expectOthers = (token: TokenState, time: number, now: number): void => {
+    for (const [id, other] of token.market.tokens) {
+      if (other === token || other.time >= time) continue
+      other.owed = { time, since: other.owed?.since ?? now }
+      owingTokens.set(id, other)
+    }
+  }
+
+  const remember = (id: InstrumentId, token: TokenState, time: number): void => {
     token.time = time
+    if (token.owed !== undefined && time >= token.owed.time) {
+      token.owed = undefined
+      owingTokens.delete(id)
+    }
     token.bestBid = bestPrice(token.book, "bid")
     token.bestAsk = bestPrice(token.book, "ask")
   }
@@ -143,6 +160,7 @@ export const make = (): BookVerifier => {
         bestBid: -1,
         bestAsk: -1,
         pending: undefined,
+        owed: undefined,
         market
       }
       tokens.set(event.instrumentId, token)
@@ -159,9 +177,8 @@ export const make = (): BookVerifier => {
 
     if (proof.lastTradePrice === null && known) {
       const guesses = tradedPrices(token)
-      remember(token, event.venueTime)
-      market.trade = { time: event.venueTime, since: event.receivedTime }
-      tradedMarkets.add(market)
+      remember(event.instrumentId, token, event.venueTime)
+      expectOthers(token, event.venueTime, event.receivedTime)
       if (reproduces(token, event.hash, event.venueTime, guesses)) return "verified"
       settle(event.instrumentId, token, {
         hash: event.hash,
@@ -175,7 +192,7 @@ export const make = (): BookVerifier => {
       market.lastTrade = proof.lastTradePrice
       market.guesses = []
     }
-    remember(token, event.venueTime)
+    remember(event.instrumentId, token, event.venueTime)
     return recognise(event, proof, token) ? "verified" : "unverifiable"
   }
 
@@ -183,7 +200,7 @@ export const make = (): BookVerifier => {
     const token = tokens.get(event.instrumentId)
     if (token === undefined || event.hash === null || token.recipe === "unknown") return "unverifiable"
     const { hash, venueTime: time, receivedTime } = event
-    remember(token, time)
+    remember(event.instrumentId, token, time)
     if (reproduces(token, hash, time)) {
       settle(event.instrumentId, token, undefined)
       return "verified"
@@ -247,13 +264,11 @@ export const make = (): BookVerifier => {
         }
         settle(instrumentId, token, undefined)
       }
-      for (const market of tradedMarkets) {
-        const { since, time } = market.trade!
-        if (now - since < TRADE_GRACE) continue
-        tradedMarkets.delete(market)
-        for (const [instrumentId, token] of market.tokens) {
-          if (token.time < time) unproven.push({ instrumentId, why: "a trade changed the market and no new book came" })
-        }
+      for (const [instrumentId, token] of owingTokens) {
+        if (now - token.owed!.since < TRADE_GRACE) continue
+        token.owed = undefined
+        owingTokens.delete(instrumentId)
+        unproven.push({ instrumentId, why: "a trade changed the market and no new book came" })
       }
       return unproven
     },
@@ -262,11 +277,9 @@ export const make = (): BookVerifier => {
       if (token === undefined) return
       tokens.delete(instrumentId)
       pendingTokens.delete(instrumentId)
+      owingTokens.delete(instrumentId)
       token.market.tokens.delete(instrumentId)
-      if (token.market.tokens.size === 0) {
-        tradedMarkets.delete(token.market)
-        markets.delete(token.context.market)
-      }
+      if (token.market.tokens.size === 0) markets.delete(token.context.market)
     }
   }
 }

@@ -6,6 +6,7 @@ import { Schema } from "effect"
 
 const NullishString = Schema.optionalWith(Schema.String, { nullable: true, as: "Option" })
 const NumberOrText = Schema.Union(Schema.Number, Schema.String)
+const NullishAmount = Schema.optionalWith(NumberOrText, { nullable: true, as: "Option" })
 
 /** A level of a book: `{"price":"0.41","size":"1363.56"}`. */
 export const Level = Schema.Struct({ price: Schema.String, size: Schema.String })
@@ -169,8 +170,8 @@ export const GammaPage = Schema.Struct({
   next_cursor: Schema.optionalWith(Schema.String, { nullable: true })
 })
 
-/** Gamma prints some lists as JSON text inside the JSON (§3, encoding traps). */
-const TextList = Schema.parseJson(Schema.Array(Schema.String))
+/** Gamma prints some lists as JSON text inside the JSON (§3, encoding traps), and has been seen to print real ones. */
+const TextList = Schema.Union(Schema.parseJson(Schema.Array(Schema.String)), Schema.Array(Schema.String))
 
 const Tag = Schema.Struct({
   id: NumberOrText,
@@ -182,7 +183,6 @@ export const GammaTag = Tag
 
 /** The part of Gamma's market object that we keep, §3. */
 export const GammaMarket = Schema.Struct({
-  id: Schema.String,
   question: Schema.String,
   conditionId: Schema.String,
   slug: Schema.String,
@@ -199,11 +199,11 @@ export const GammaMarket = Schema.Struct({
   outcomePrices: Schema.optionalWith(TextList, { nullable: true, as: "Option" }),
   umaResolutionStatus: NullishString,
   category: NullishString,
-  orderPriceMinTickSize: Schema.optionalWith(Schema.Number, { nullable: true, as: "Option" }),
-  orderMinSize: Schema.optionalWith(Schema.Number, { nullable: true, as: "Option" }),
+  orderPriceMinTickSize: NullishAmount,
+  orderMinSize: NullishAmount,
   negRisk: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
-  liquidityNum: Schema.optionalWith(Schema.Number, { nullable: true, as: "Option" }),
-  volume24hr: Schema.optionalWith(Schema.Number, { nullable: true, as: "Option" }),
+  liquidityNum: NullishAmount,
+  volume24hr: NullishAmount,
   endDate: NullishString,
   tags: Schema.optionalWith(Schema.Array(Tag), { default: () => [], nullable: true }),
   events: Schema.optionalWith(

@@ -1,0 +1,120 @@
+/** Requests to Kalshi: signed where there is a key, paced, tried again, every refusal as a typed error (§1.3, §5). */
+import { HttpClient, HttpClientRequest } from "@effect/platform"
+import { Clock, Effect, Either, ParseResult, Schema } from "effect"
+import * as HttpJson from "../../resilience/HttpJson.ts"
+import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
+import { VenueError, type VenueErrorReason } from "../Venue.ts"
+import type { ClockSkew } from "./ClockSkew.ts"
+import type { KalshiConfig } from "./Config.ts"
+import { KALSHI } from "./Normalize.ts"
+import type { Signer } from "./Signing.ts"
+import { ErrorBody } from "./Wire.ts"
+
+export type Query = ReadonlyArray<readonly [string, string]>
+
+export interface Client {
+  /** `GET` of a path below `api_url`, decoded. */
+  readonly get: <A, I>(schema: Schema.Schema<A, I>, path: string, query?: Query) => Effect.Effect<A, VenueError>
+  readonly clockSkew: ClockSkew
+}
+
+export const failed = (reason: VenueErrorReason, where: string, detail: string): VenueError =>
+  new VenueError({ venue: KALSHI, reason, where, detail })
+
+const decodeErrorBody = Schema.decodeUnknownEither(Schema.parseJson(ErrorBody))
+
+/** The words of an error body, whichever of its shapes it has; other text as it is (§5.1). */
+export const errorText = (body: string): string =>
+  Either.match(decodeErrorBody(body), {
+    onLeft: () => body,
+    onRight: (parsed) => {
+      if ("msg" in parsed) return parsed.msg
+      const inner = "error" in parsed ? parsed.error : parsed
+      if (typeof inner === "string") return inner
+      const { code, details, message } = inner
+      // The message mostly is the code with spaces in it.
+      const words = message !== undefined && message.replaceAll(" ", "_") !== code ? message : undefined
+      return [code, words, details].filter((part) => part !== undefined && part !== "").join(": ") || body
+    }
+  })
+
+const reasonOf = (failure: HttpJson.HttpFailure): VenueErrorReason => {
+  if (failure.reason === "unreachable" || failure.reason === "timeout") return failure.reason
+  if (failure.reason === "body") return "protocol"
+  if (failure.status === 429) return "rate-limited"
+  if (failure.status === 401 || failure.status === 403) return "unauthorized"
+  if (failure.status === 404) return "not-found"
+  return HttpJson.isTransient(failure) ? "unavailable" : "rejected"
+}
+
+/** A refused signature with what is known of the clock, which is the likeliest cause that is not the key's fault. */
+const withClock = (text: string, clockSkew: ClockSkew): string => {
+  const warning = clockSkew.warning()
+  return warning === "" ? text : `${text}; ${warning}`
+}
+
+/** Why a handshake or a request was not let in, for people. */
+export const refusal = (body: string, clockSkew: ClockSkew): string => withClock(errorText(body), clockSkew)
+
+/** Signs each attempt anew and reads the venue's clock off each answer. */
+const observing = (
+  client: HttpClient.HttpClient,
+  signer: Signer | undefined,
+  clockSkew: ClockSkew
+): HttpClient.HttpClient =>
+  HttpClient.transform(
+    signer === undefined
+      ? client
+      : HttpClient.mapRequestEffect(client, (request) =>
+          Effect.map(Clock.currentTimeMillis, (now) =>
+            HttpClientRequest.setHeaders(request, signer.headers(request.method, new URL(request.url).pathname, now))
+          )
+        ),
+    (answer) =>
+      Effect.gen(function* () {
+        const sent = yield* Clock.currentTimeMillis
+        const response = yield* answer
+        yield* clockSkew.observe(response.headers, sent, yield* Clock.currentTimeMillis)
+        return response
+      })
+  )
+
+export const make = (
+  config: KalshiConfig,
+  signer: Signer | undefined,
+  clockSkew: ClockSkew
+): Effect.Effect<Client, never, HttpClient.HttpClient | RateLimit> =>
+  Effect.gen(function* () {
+    const request = HttpJson.request(observing(yield* HttpClient.HttpClient, signer, clockSkew))
+    const limits = yield* RateLimit
+    const quota: Quota = { scope: "kalshi rest", limit: config.max_requests_per_second, window: "1 seconds" }
+
+    const venueError = (failure: HttpJson.HttpFailure): VenueError => {
+      const reason = reasonOf(failure)
+      return new VenueError({
+        venue: KALSHI,
+        reason,
+        where: `${failure.method} ${failure.url}`,
+        detail: reason === "unauthorized" ? refusal(failure.detail, clockSkew) : errorText(failure.detail),
+        retryAfter: failure.retryAfter,
+        cause: failure
+      })
+    }
+
+    return {
+      clockSkew,
+      get: (schema, path, query) => {
+        const url = `${config.api_url}${path}`
+        return request("GET", url, query === undefined ? {} : { query }).pipe(
+          limits.within(quota),
+          HttpJson.retrying(3),
+          Effect.mapError(venueError),
+          Effect.flatMap((body) =>
+            Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
+              failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))
+            )
+          )
+        )
+      }
+    }
+  })

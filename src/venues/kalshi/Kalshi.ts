@@ -1,0 +1,38 @@
+/** Kalshi as a venue: its REST and its feed under one configuration; without a usable key the feed is a poll. */
+import type { HttpClient } from "@effect/platform"
+import { Effect, type Scope } from "effect"
+import type { RateLimit } from "../../resilience/RateLimit.ts"
+import type { Venue } from "../Venue.ts"
+import * as Client from "./Client.ts"
+import * as ClockSkew from "./ClockSkew.ts"
+import type { KalshiConfig } from "./Config.ts"
+import * as Credentials from "./Credentials.ts"
+import * as Feed from "./Feed.ts"
+import * as Markets from "./Markets.ts"
+import { KALSHI } from "./Normalize.ts"
+import * as PollFeed from "./PollFeed.ts"
+import * as Rest from "./Rest.ts"
+
+export const make = (
+  config: KalshiConfig
+): Effect.Effect<Venue, never, HttpClient.HttpClient | RateLimit | Scope.Scope> =>
+  Effect.gen(function* () {
+    const clockSkew = ClockSkew.make()
+    const credentials = yield* Credentials.load(config)
+    const signer = credentials._tag === "Ready" ? credentials.signer : undefined
+    const rest = Rest.make(yield* Client.make(config, signer, clockSkew))
+    const markets = Markets.make(config, rest)
+    const feed =
+      signer === undefined
+        ? yield* PollFeed.make(config, rest, credentials._tag === "Unusable" ? credentials.problem : undefined)
+        : yield* Feed.make({ config, signer, clockSkew, rest, markets })
+    return {
+      id: KALSHI,
+      markets: markets.list,
+      wants: markets.wants,
+      market: markets.find,
+      feed,
+      snapshot: (instrument) => rest.orderbook(instrument, signer === undefined ? "poll" : "rest"),
+      verifier: undefined
+    }
+  })

@@ -1,0 +1,242 @@
+/**
+ * The feed without a key, which every channel of the socket needs (Kalshi reference §7.1): books are fetched over the
+ * public REST, a hundred in a request where the venue lets that pass without a signature, else one by one with the
+ * changed markets first. What happens between two looks stays unknown.
+ */
+import { Array as Arr, Chunk, Clock, Duration, Effect, Order, Ref, Stream, type SubscriptionRef } from "effect"
+import type { Instrument, InstrumentId } from "../../domain/Market.ts"
+import type { BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
+import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
+import * as Slot from "../../resilience/Slot.ts"
+import { type Feed, VenueError } from "../Venue.ts"
+import type { KalshiConfig } from "./Config.ts"
+import { KALSHI } from "./Normalize.ts"
+import { isObject } from "./Reading.ts"
+import { BOOKS_PER_REQUEST, MARKETS_PER_PAGE, type Rest } from "./Rest.ts"
+
+const BACKOFF = { base: "1 seconds", cap: "1 minutes", healthyAfter: "10 seconds" } as const
+/** A venue that refuses even public data is asked again this seldom. */
+const HALT = Duration.minutes(15)
+/** Books fetched one by one before what was fetched is passed on. */
+const TOGETHER = 10
+/** Tickers in a query that must fit a line. */
+const TICKERS_PER_QUERY = Math.min(100, MARKETS_PER_PAGE)
+
+const GAIN = "an API key (key_id and private_key_path) gives every change as it happens, and trades"
+
+/** Whether the venue asks for a signature, or does not have the batch at all. */
+const needsSingles = ({ reason }: VenueError): boolean =>
+  reason === "unauthorized" || reason === "not-found" || reason === "rejected"
+
+const isHalting = ({ reason }: VenueError): boolean => reason === "unauthorized"
+
+/** What is seen of a market in the lists when its book changes. */
+const fingerprint = (market: Readonly<Record<string, unknown>>): string =>
+  ["updated_time", "volume_fp", "yes_bid_dollars", "yes_ask_dollars", "yes_bid_size_fp", "yes_ask_size_fp"]
+    .map((key) => String(market[key]))
+    .join()
+
+interface Known {
+  print: string
+  /** When the book was last fetched, 0 before the first time. */
+  polled: number
+  changed: boolean
+}
+
+export const make = (config: KalshiConfig, rest: Rest, problem: string | undefined): Effect.Effect<Feed> =>
+  Effect.gen(function* () {
+    const slot = Slot.make(`${KALSHI}-poll`, yield* Clock.currentTimeMillis)
+    const why = `${problem ?? "no API key"}: books are polled every ${Duration.format(config.poll_every)}; ${GAIN}`
+    slot.reason = why
+    const subscribed = yield* Ref.make(0)
+    const known = new Map<InstrumentId, Known>()
+    let batched = true
+
+    const knownOf = (id: InstrumentId): Known => {
+      let entry = known.get(id)
+      if (entry === undefined) known.set(id, (entry = { print: "", polled: 0, changed: true }))
+      return entry
+    }
+
+    const inBatch = (instruments: ReadonlyArray<Instrument>) =>
+      rest.orderbooks(
+        instruments.map(({ venueInstrumentId }) => venueInstrumentId),
+        "poll"
+      )
+
+    /** A market may be gone between the list and the look. */
+    const single = (instrument: Instrument): Effect.Effect<ReadonlyArray<BookSnapshot>, VenueError> =>
+      rest.orderbook(instrument, "poll").pipe(
+        Effect.map((book) => [book]),
+        Effect.catchIf(
+          ({ reason }) => reason === "not-found",
+          () => Effect.succeed([])
+        )
+      )
+
+    const oneByOne = (instruments: ReadonlyArray<Instrument>) =>
+      Effect.map(Effect.forEach(instruments, single), Arr.flatten)
+
+    /** Marks the markets whose line in the list changed since the last look. */
+    const look = (instruments: ReadonlyArray<Instrument>) =>
+      Effect.forEach(
+        Arr.chunksOf(instruments, TICKERS_PER_QUERY),
+        (chunk) =>
+          Effect.map(rest.marketsByTicker(chunk.map(({ venueInstrumentId }) => venueInstrumentId)), (markets) => {
+            const byTicker = new Map(chunk.map((instrument) => [instrument.venueInstrumentId, instrument]))
+            for (const market of markets) {
+              const instrument = isObject(market) ? byTicker.get(String(market["ticker"])) : undefined
+              if (!isObject(market) || instrument === undefined) continue
+              const entry = knownOf(instrument.id)
+              const print = fingerprint(market)
+              entry.changed ||= entry.print !== print
+              entry.print = print
+            }
+          }),
+        { discard: true }
+      )
+
+    const byUrgency = Order.combine(
+      Order.mapInput(Order.reverse(Order.boolean), ({ id }: Instrument) => knownOf(id).changed),
+      Order.mapInput(Order.number, ({ id }: Instrument) => knownOf(id).polled)
+    )
+
+    const failure = (error: VenueError) =>
+      Effect.gen(function* () {
+        if (!batched || !needsSingles(error)) return yield* error
+        batched = false
+        yield* Effect.logInfo("the venue gives no batches of books without a key; they are fetched one by one").pipe(
+          Effect.annotateLogs({ reason: error.message })
+        )
+      })
+
+    /** One round over what is wanted, as parts that each become events at once. */
+    const round = (instruments: ReadonlyArray<Instrument>): Stream.Stream<ReadonlyArray<BookSnapshot>, VenueError> =>
+      Stream.suspend(() => {
+        if (batched) {
+          return Stream.fromIterable(Arr.chunksOf(instruments, BOOKS_PER_REQUEST)).pipe(
+            Stream.mapEffect(inBatch),
+            Stream.catchAll((error) => Stream.drain(Stream.fromEffect(failure(error))))
+          )
+        }
+        // In one round only as many as its time allows; the rest has grown older and comes first in the next.
+        const lookups = Math.ceil(instruments.length / TICKERS_PER_QUERY)
+        const allowed = Math.floor(Duration.toSeconds(config.poll_every) * config.max_requests_per_second) - lookups
+        return Stream.unwrap(
+          Effect.map(look(instruments), () =>
+            Stream.fromIterable(
+              Arr.chunksOf(Arr.sort(instruments, byUrgency).slice(0, Math.max(TOGETHER, allowed)), TOGETHER)
+            ).pipe(Stream.mapEffect(oneByOne))
+          )
+        )
+      })
+
+    const session = (desired: SubscriptionRef.SubscriptionRef<ReadonlyArray<Instrument>>) =>
+      Stream.unwrapScoped(
+        Effect.gen(function* () {
+          const connection = yield* Slot.begin(slot)
+          yield* Effect.annotateLogsScoped({ venue: KALSHI, slot: slot.name, connection })
+          const following = new Set<InstrumentId>()
+          let connected = false
+
+          /** A book begins with its first look, so that a long list is not a long wait for the ones at its end. */
+          const eventsOf = (books: ReadonlyArray<BookSnapshot>, wanted: ReadonlySet<InstrumentId>, now: number) => {
+            const events: Array<FeedEvent> = []
+            const about = { venue: KALSHI, connection, receivedTime: now }
+            if (!connected) {
+              connected = true
+              Slot.enter(slot, "connected", why, now)
+              events.push({ _tag: "Connected", slot: slot.name, ...about })
+            }
+            const used = books.filter(({ instrumentId }) => wanted.has(instrumentId))
+            const fresh = used.map(({ instrumentId }) => instrumentId).filter((id) => !following.has(id))
+            for (const id of fresh) following.add(id)
+            if (fresh.length > 0) events.push({ _tag: "Subscribed", instrumentIds: fresh, ...about })
+            for (const book of used) {
+              const entry = knownOf(book.instrumentId)
+              entry.changed = false
+              entry.polled = now
+              events.push(book)
+            }
+            slot.firstData ??= now
+            slot.lastData = now
+            slot.frames += books.length
+            return events
+          }
+          const leave = (wanted: ReadonlySet<InstrumentId>, now: number): Array<FeedEvent> => {
+            const gone = [...following].filter((id) => !wanted.has(id))
+            for (const id of gone) {
+              following.delete(id)
+              known.delete(id)
+            }
+            if (gone.length === 0) return []
+            return [{ _tag: "Unsubscribed", venue: KALSHI, connection, instrumentIds: gone, receivedTime: now }]
+          }
+
+          const rounds = Stream.unwrap(
+            Effect.gen(function* () {
+              const instruments = yield* desired.get
+              const wanted = new Set(instruments.map(({ id }) => id))
+              const left = leave(wanted, yield* Clock.currentTimeMillis)
+              yield* Ref.set(subscribed, wanted.size)
+              return Stream.concat(
+                Stream.fromIterable(left),
+                round(instruments).pipe(
+                  Stream.mapEffect((books) =>
+                    Effect.map(Clock.currentTimeMillis, (now) => Chunk.unsafeFromArray(eventsOf(books, wanted, now)))
+                  ),
+                  Stream.flattenChunks
+                )
+              )
+            })
+          )
+          const somethingWanted = desired.changes.pipe(
+            Stream.filter((instruments) => instruments.length > 0),
+            Stream.take(1),
+            Stream.runDrain
+          )
+          const pause = Stream.drain(
+            Stream.fromEffect(
+              Effect.flatMap(desired.get, (instruments) =>
+                instruments.length === 0 ? somethingWanted : Effect.sleep(config.poll_every)
+              )
+            )
+          )
+          return Stream.concat(rounds, pause).pipe(Stream.forever, Stream.onStart(Slot.reportUp(slot)))
+        })
+      )
+
+    const onEnd = (error: VenueError, attempt: number) =>
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const wasConnected = slot.state === "connected"
+        slot.attempts = attempt
+        Slot.enter(slot, isHalting(error) ? "halted" : "waiting", `${error.message}; ${why}`, now)
+        yield* Slot.reportDown(slot, "polling fails; trying again", error.message)
+        const event: FeedEvent = {
+          _tag: "Disconnected",
+          venue: KALSHI,
+          slot: slot.name,
+          connection: slot.connection,
+          reason: error.message,
+          receivedTime: now
+        }
+        return wasConnected ? [event] : []
+      }).pipe(Effect.annotateLogs({ venue: KALSHI, slot: slot.name, connection: slot.connection }))
+
+    const explain = problem === undefined ? Effect.logInfo(why) : Effect.logError(why)
+
+    return {
+      events: (desired) =>
+        reconnecting(
+          session(desired),
+          () => new VenueError({ venue: KALSHI, reason: "closed", where: slot.name, detail: "the stream ended" }),
+          {
+            schedule: backoff(BACKOFF),
+            ended: (error) => Slot.sessionEnd(slot, isHalting(error) ? HALT : (error.retryAfter ?? Duration.zero)),
+            onEnd
+          }
+        ).pipe(Stream.onStart(Effect.annotateLogs(explain, { venue: KALSHI }))),
+      connections: Effect.map(Ref.get(subscribed), (count) => [{ ...Slot.summary(slot, count), venue: KALSHI }])
+    }
+  })

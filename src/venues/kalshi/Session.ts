@@ -1,0 +1,238 @@
+/**
+ * One connection's life: handshake, subscriptions, frames to events (Kalshi reference §7). It fails when the connection
+ * ends, whatever the reason.
+ */
+import { Chunk, Clock, Effect, Option, Queue, Stream } from "effect"
+import type { Instrument } from "../../domain/Market.ts"
+import type { FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
+import type { ConnectGate } from "../../resilience/ConnectGate.ts"
+import type { Shard } from "../../resilience/Shards.ts"
+import * as Slot from "../../resilience/Slot.ts"
+import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import { refusal } from "./Client.ts"
+import type { ClockSkew } from "./ClockSkew.ts"
+import type { KalshiConfig } from "./Config.ts"
+import * as Decoder from "./Decoder.ts"
+import type { Markets } from "./Markets.ts"
+import { KALSHI } from "./Normalize.ts"
+import type { Rest } from "./Rest.ts"
+import type { Signer } from "./Signing.ts"
+import { consequence, describe } from "./SocketErrors.ts"
+import * as Subscriptions from "./Subscriptions.ts"
+
+/** The server pings every 10 s (§7.1). */
+const PING_WITHIN = "30 seconds"
+const HIGH_WATER = { frames: 8_192, bytes: 8 * 1024 * 1024 }
+/** The venue's own limit for a message. */
+const MAX_PAYLOAD = 64 * 1024 * 1024
+/** Markets compared over REST when a socket falls silent: those that spoke last. */
+const PROBES = 3
+/** A trade that REST knows and the socket did not bring is proof only when it had the time to come. */
+const PROBE_GRACE = 5_000
+/** New markets that wait to be looked up, and how long REST may know nothing of them (§3.4). */
+const MAX_LISTINGS = 256
+const LISTING_DELAY = "5 seconds"
+
+/** A slot with its share of the markets, and what is open in it now. */
+export interface Line {
+  readonly slot: Slot.Slot
+  readonly shard: Shard<Instrument>
+  subscriptions: Subscriptions.Subscriptions | undefined
+}
+
+export interface SessionOptions {
+  readonly config: KalshiConfig
+  readonly signer: Signer
+  readonly clockSkew: ClockSkew
+  readonly rest: Rest
+  readonly markets: Markets
+  readonly gate: ConnectGate<WebSocketFeed.SocketError>
+  /** Markets whose end is of interest, whichever connection hears of it. */
+  readonly watched: ReadonlyMap<string, Instrument>
+  readonly watch: (instruments: Iterable<Instrument>) => void
+}
+
+/** What no further attempt can mend. */
+export const isHalting = ({ code, reason }: WebSocketFeed.SocketError): boolean =>
+  reason === "refused" && (code === 401 || code === 403)
+
+const tickers = (instruments: Iterable<Instrument>) =>
+  Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
+const ids = (instruments: Iterable<Instrument>) => Array.from(instruments, ({ id }) => id)
+
+export const make = (
+  options: SessionOptions
+): ((line: Line) => Stream.Stream<FeedEvent, WebSocketFeed.SocketError>) => {
+  const { clockSkew, config, gate, markets, rest, signer, watch, watched } = options
+  const signedPath = new URL(config.ws_url).pathname
+  /** Whether a new market can be wanted at all, and only its category is still to be found out. */
+  const looksUpListings = config.categories.length > 0 && config.min_volume_24h === 0
+
+  const explained = (error: WebSocketFeed.SocketError): WebSocketFeed.SocketError =>
+    error.reason === "refused"
+      ? new WebSocketFeed.SocketError({
+          reason: error.reason,
+          code: error.code,
+          detail: isHalting(error) ? refusal(error.detail, clockSkew) : error.detail,
+          retryAfter: error.retryAfter
+        })
+      : error
+
+  /** Whether REST knows of a trade that a silent socket did not bring; no answer counts as bad news. */
+  const probe = (shard: Shard<Instrument>, latest: ReadonlyMap<string, number>) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const candidates = [...latest].slice(-PROBES)
+      const answers = yield* Effect.forEach(candidates, ([id, seen]) => {
+        const ticker = id.slice(KALSHI.length + 1)
+        if (!shard.items.has(ticker)) return Effect.succeedNone
+        return Effect.map(rest.trades(ticker, 1), ([trade]) =>
+          trade !== undefined && trade.venueTime > seen && trade.venueTime < now - PROBE_GRACE
+            ? Option.some("the venue has newer trades over REST")
+            : Option.none<string>()
+        )
+      })
+      return Option.firstSomeOf(answers)
+    }).pipe(Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`)))
+
+  /**
+   * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
+   * effect waits for the end of the turn.
+   */
+  return (line: Line): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        const { shard, slot } = line
+        const connection = yield* Slot.begin(slot)
+        yield* Effect.annotateLogsScoped({ venue: KALSHI, slot: slot.name, connection })
+        const latest = new Map<string, number>()
+
+        const socket = yield* gate.handshake(
+          WebSocketFeed.open({
+            url: config.ws_url,
+            headers: Effect.map(Clock.currentTimeMillis, (now) => signer.headers("GET", signedPath, now)),
+            openTimeout: "10 seconds",
+            maxPayload: MAX_PAYLOAD,
+            highWater: HIGH_WATER,
+            heartbeat: { pingWithin: PING_WITHIN },
+            silence: { after: config.stale_after, probe: probe(shard, latest) }
+          }).pipe(Effect.mapError(explained))
+        )
+        const opened = yield* Clock.currentTimeMillis
+        Slot.opened(slot, opened)
+
+        // The subscriptions below cover all that the shard holds by now.
+        yield* Queue.takeAll(shard.changes)
+        const wanted = [...shard.items.values()]
+        watch(wanted)
+        let control: Array<FeedEvent> = [
+          { _tag: "Connected", venue: KALSHI, slot: slot.name, connection, receivedTime: opened },
+          { _tag: "Subscribed", venue: KALSHI, connection, instrumentIds: ids(wanted), receivedTime: opened }
+        ]
+        let fatal: WebSocketFeed.SocketError | undefined
+        const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
+          Effect.catchAll(effect, (error) => {
+            fatal ??= error
+            return socket.wake
+          })
+
+        const subscriptions = yield* Subscriptions.open({
+          send: socket.send,
+          wanted: () => [...shard.items.keys()],
+          lifecycle: shard.index === 1
+        })
+        line.subscriptions = subscriptions
+        yield* Effect.addFinalizer(() => Effect.sync(() => (line.subscriptions = undefined)))
+        yield* socket.wake
+
+        const tasks = yield* Queue.unbounded<Effect.Effect<void, WebSocketFeed.SocketError>>()
+        const follow = Effect.gen(function* () {
+          const { added, removed } = yield* Queue.take(shard.changes)
+          const receivedTime = yield* Clock.currentTimeMillis
+          const about = { venue: KALSHI, connection, receivedTime }
+          watch(added)
+          if (removed.length > 0) control.push({ _tag: "Unsubscribed", ...about, instrumentIds: ids(removed) })
+          if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: ids(added) })
+          yield* socket.wake
+          yield* tasks.offer(Effect.zipRight(subscriptions.remove(tickers(removed)), subscriptions.add(tickers(added))))
+        })
+        const listings = yield* Queue.dropping<MarketListed>(MAX_LISTINGS)
+        const lookUp = Effect.gen(function* () {
+          const listed = yield* Queue.take(listings)
+          yield* Effect.sleep(LISTING_DELAY)
+          const found = yield* Effect.option(markets.find(listed.market.venueMarketId))
+          const market = Option.getOrElse(Option.flatten(found), () => listed.market)
+          control.push({ ...listed, market })
+          yield* socket.wake
+        })
+        yield* Effect.forkScoped(Effect.forever(follow))
+        yield* Effect.forkScoped(Effect.forever(lookUp))
+        yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(tasks), guarded)))
+        yield* Effect.forkScoped(guarded(subscriptions.acknowledged))
+        yield* Effect.forkScoped(Effect.forever(Effect.delay(socket.wake, "1 seconds")))
+
+        const faults: Array<readonly [string, string, string]> = []
+        const reported = new Set<string>()
+        const controls: Array<Decoder.Control> = []
+        const decoder = Decoder.make({
+          connection,
+          instrument: (ticker) => shard.items.get(ticker),
+          instruments: () => shard.items.values(),
+          watched: (ticker) => watched.get(ticker),
+          noPrices: "yes",
+          tally: slot.tally,
+          onFault: (kind, detail, sample) => {
+            if (reported.has(kind) || reported.size >= 64) return
+            reported.add(kind)
+            faults.push([kind, detail, sample])
+          },
+          onControl: (said) => controls.push(said)
+        })
+        const report = Effect.suspend(() =>
+          Effect.forEach(faults.splice(0), ([kind, detail, sample]) =>
+            Effect.logWarning("a message could not be used").pipe(Effect.annotateLogs({ kind, detail, sample }))
+          )
+        )
+
+        const act = (said: Decoder.Control, receivedTime: number, events: Array<FeedEvent>): void => {
+          if (said._tag === "Refused" && said.sid !== undefined && consequence(said.code) === "terminal") {
+            const channel = decoder.end(said.sid, receivedTime, events)
+            const reason = describe(said.code, said.text)
+            if (channel !== undefined) tasks.unsafeOffer(subscriptions.ended(channel, reason))
+          } else tasks.unsafeOffer(subscriptions.answer(said))
+        }
+        const note = (event: FeedEvent, receivedTime: number): void => {
+          if (event._tag !== "BookDelta" && event._tag !== "BookSnapshot" && event._tag !== "Trade") return
+          slot.firstData ??= receivedTime
+          if (event._tag !== "BookSnapshot") {
+            latest.delete(event.instrumentId)
+            latest.set(event.instrumentId, event.venueTime)
+          }
+        }
+        const read = (batch: WebSocketFeed.FrameBatch): Array<FeedEvent> => {
+          const events = control
+          control = []
+          const { receivedTime } = batch
+          Slot.received(slot, batch)
+          for (const frame of batch.frames) {
+            decoder.read(frame.toString("utf8"), receivedTime, events)
+            if (controls.length > 0) for (const said of controls.splice(0)) act(said, receivedTime, events)
+          }
+          for (const event of events) note(event, receivedTime)
+          decoder.settle(receivedTime, events)
+          if (!looksUpListings) return events
+          return events.filter(
+            (event) => event._tag !== "MarketListed" || event.market.category !== null || !listings.unsafeOffer(event)
+          )
+        }
+        return socket.frames.pipe(
+          Stream.mapChunksEffect((batches) => {
+            const events = Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(read))
+            if (faults.length > 0) return Effect.as(report, events)
+            return fatal === undefined ? Effect.succeed(events) : Effect.fail(fatal)
+          }),
+          Stream.onStart(Slot.reportUp(slot))
+        )
+      })
+    )
+}

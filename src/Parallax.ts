@@ -40,8 +40,9 @@ export type { FeedEvent } from "./domain/MarketEvent.ts"
 export * as Venue from "./venues/Venue.ts"
 /** All venues that a configuration enables. */
 export * as Venues from "./venues/Venues.ts"
-/** One venue by itself: `Polymarket.make(config)`. */
+/** One venue by itself: `Polymarket.make(config)`, `Kalshi.make(config)`. */
 export * as Polymarket from "./venues/polymarket/Polymarket.ts"
+export * as Kalshi from "./venues/kalshi/Kalshi.ts"
 
 /** One WebSocket connection as a stream that fails when it ends. */
 export * as WebSocketFeed from "./resilience/WebSocketFeed.ts"
@@ -73,3 +74,4 @@ export * as App from "./App.ts"
 export * as Settings from "./Settings.ts"
 /** Venues on loopback: `Simulator.make({ seed, markets })` and the URLs to configure. */
 export * as Simulator from "./simulator/Simulator.ts"
+export * as KalshiSimulator from "./simulator/KalshiSimulator.ts"

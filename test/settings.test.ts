@@ -98,7 +98,7 @@ describe("every key", () => {
     assert.strictEqual(byVariable.get("PARALLAX_PLATFORMS_POLYMARKET_WS_URL"), "platforms.polymarket.ws_url")
     assert.deepStrictEqual(
       keys.filter(({ secret }) => secret).map(({ path }) => path.join(".")),
-      ["database.password"]
+      ["database.password", "platforms.kalshi.private_key"]
     )
   })
 
@@ -178,7 +178,7 @@ platforms:
     max_markets: 1.5
     refresh_every: 3 parsecs
     stale_after: Infinity
-  kalshi: {}
+  kalshy: {}
 `).toSorted((a, b) => Number(a.split(":")[1]) - Number(b.split(":")[1])),
       [
         "c.yaml:1: htpp: there is no such key; did you mean http?",
@@ -201,7 +201,7 @@ platforms:
         "c.yaml:22: platforms.polymarket.max_markets: 1.5 is not a whole number from 1 to 100000",
         'c.yaml:23: platforms.polymarket.refresh_every: "3 parsecs" is not a time of at most 7 days, as "30 seconds" or "10 minutes"',
         'c.yaml:24: platforms.polymarket.stale_after: "Infinity" is not a time of at most 7 days, as "30 seconds" or "10 minutes"',
-        "c.yaml:25: platforms.kalshi: there is no such key"
+        "c.yaml:25: platforms.kalshy: there is no such key; did you mean kalshi?"
       ]
     )
   })
@@ -306,7 +306,7 @@ describe("the environment", () => {
         PARALLAX_PLATFORMS_POLYMARKET_MARKETS: "a,,b",
         PARALLAX_HTTP_PROT: "1",
         PARALLAX___PROTO__: "x",
-        PARALLAX_PLATFORMS_KALSHI_ENABLED: "true",
+        PARALLAX_PLATFORMS_NOWHERE_LISTED: "true",
         PARALLAX_CONFIGG: "x"
       }).toSorted(),
       [
@@ -315,7 +315,7 @@ describe("the environment", () => {
         'PARALLAX_HTTP_PORT: http.port: "zzz" is not a whole number from 0 to 65535',
         "PARALLAX_HTTP_PROT: there is no such variable; did you mean PARALLAX_HTTP_PORT?",
         'PARALLAX_LOG_LEVEL: log.level: "" is not one of trace, debug, info, warn, error, none',
-        "PARALLAX_PLATFORMS_KALSHI_ENABLED: there is no such variable",
+        "PARALLAX_PLATFORMS_NOWHERE_LISTED: there is no such variable",
         'PARALLAX_PLATFORMS_POLYMARKET_CATEGORIES: platforms.polymarket.categories: "[a" is not a list, as [one, two], of entries that are not empty',
         'PARALLAX_PLATFORMS_POLYMARKET_MARKETS: platforms.polymarket.markets: ["a","","b"] is not a list, as [one, two], of entries that are not empty',
         "PARALLAX___PROTO__: there is no such variable"
@@ -382,7 +382,8 @@ describe("whatever is given", () => {
           http: { ...defaults.http, port },
           database: { ...defaults.database, password: Redacted.make(password) },
           platforms: {
-            polymarket: { ...defaults.platforms.polymarket, categories, stale_after: Duration.millis(millis) }
+            polymarket: { ...defaults.platforms.polymarket, categories, stale_after: Duration.millis(millis) },
+            kalshi: { ...defaults.platforms.kalshi, private_key: Redacted.make(password) }
           }
         }
         // JSON is YAML.

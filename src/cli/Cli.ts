@@ -6,6 +6,7 @@ import packageJson from "../../package.json" with { type: "json" }
 import * as App from "../App.ts"
 import * as Repl from "../repl/Repl.ts"
 import * as Settings from "../Settings.ts"
+import * as SimulatedVenues from "../simulator/SimulatedVenues.ts"
 import * as Simulator from "../simulator/Simulator.ts"
 import * as Demo from "./Demo.ts"
 import * as Logging from "./Logging.ts"
@@ -89,6 +90,10 @@ const commands = (env: Settings.Environment) => {
         Options.withDescription("The port to listen on; 0 takes any that is free."),
         Options.withDefault(Simulator.defaults.port)
       ),
+      venue: Options.choice("venue", SimulatedVenues.names).pipe(
+        Options.withDescription("Simulate this venue alone; without it all of them, on ports that follow each other."),
+        Options.optional
+      ),
       recording: Options.text("recording").pipe(
         Options.withPseudoName("FILE"),
         Options.withDescription("Serve these recorded frames, one a line, instead of the exchange."),
@@ -104,14 +109,19 @@ const commands = (env: Settings.Environment) => {
         Options.optional
       )
     },
-    ({ faults, recording, ...options }) =>
+    ({ faults, recording, venue, ...options }) =>
       Effect.gen(function* () {
-        const simulator = yield* Simulator.make({
+        const endpoints = yield* SimulatedVenues.make({
           ...options,
+          // A recording is of one venue.
+          venues: Option.match(venue, {
+            onNone: () => (Option.isSome(recording) ? ["polymarket"] : SimulatedVenues.names),
+            onSome: (name) => [name]
+          }),
           recording: Option.getOrUndefined(recording),
           faults: Option.getOrUndefined(faults)
         })
-        yield* Console.log(JSON.stringify({ polymarket: simulator.urls }))
+        yield* Console.log(JSON.stringify(endpoints))
         return yield* Effect.never
       }).pipe(
         Effect.scoped,

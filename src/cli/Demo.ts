@@ -1,10 +1,10 @@
 /** The collector against a simulated venue in the same process: the whole path, no keys, no internet. */
 import { join } from "node:path"
-import { Console, type Context, type Duration, Effect, type Layer, Option, Ref, Schedule } from "effect"
+import { Console, type Duration, Effect, type Layer, Option, Redacted, Ref, Schedule } from "effect"
 import * as App from "../App.ts"
 import { EventWriter } from "../Parallax.ts"
 import type { Settings } from "../Settings.ts"
-import * as Simulator from "../simulator/Simulator.ts"
+import * as SimulatedVenues from "../simulator/SimulatedVenues.ts"
 import type { SimulatorError } from "../simulator/SimulatorError.ts"
 import * as LiveView from "./LiveView.ts"
 import * as Logging from "./Logging.ts"
@@ -27,25 +27,37 @@ export interface DemoOptions {
 /** Why a demo cannot run. */
 export type DemoError = Layer.Layer.Error<ReturnType<typeof App.layer>> | SimulatorError
 
-type Urls = Context.Tag.Service<Simulator.Simulator>["urls"]
-
 /** How often the totals are logged where there is no terminal. */
 const LOG_EVERY = "5 seconds"
 /** How long the end may wait for books whose first snapshot is due. */
 const PATIENCE = "2 seconds"
 
 /**
- * The settings of a demo: the simulator's URLs in place of the venue's, filters that take every simulated market, and
+ * The settings of a demo: the simulated venues in place of the real ones, filters that take every simulated market, and
  * a directory of its own, so that simulated prices do not mix with real ones.
  */
-export const settingsFor = (settings: Settings, urls: Urls): Settings => ({
-  ...settings,
-  data_dir: join(settings.data_dir, "demo"),
-  platforms: {
-    ...settings.platforms,
-    polymarket: { ...settings.platforms.polymarket, ...urls, min_liquidity: 0, categories: [], markets: [] }
+export const settingsFor = (settings: Settings, { kalshi, polymarket }: SimulatedVenues.Endpoints): Settings => {
+  const unfiltered = { categories: [], markets: [] }
+  return {
+    ...settings,
+    data_dir: join(settings.data_dir, "demo"),
+    platforms: {
+      polymarket: {
+        ...settings.platforms.polymarket,
+        ...unfiltered,
+        min_liquidity: 0,
+        ...(polymarket ?? { enabled: false })
+      },
+      kalshi: {
+        ...settings.platforms.kalshi,
+        ...unfiltered,
+        min_volume_24h: 0,
+        private_key_path: "",
+        ...(kalshi === undefined ? { enabled: false } : { ...kalshi, private_key: Redacted.make(kalshi.private_key) })
+      }
+    }
   }
-})
+}
 
 /** Where a browser finds what the settings serve; nothing when the port is left to the system. */
 export const urlOf = ({ host, port }: Settings["http"]): string | undefined => {
@@ -101,8 +113,9 @@ export const run = (options: DemoOptions): Effect.Effect<void, DemoError> =>
     }).pipe(Effect.scoped)
 
     yield* Effect.gen(function* () {
-      const simulator = yield* Simulator.make({ markets, rate, seed })
-      yield* Effect.provide(session, App.layer(settingsFor(options.settings, simulator.urls)))
+      const venues = SimulatedVenues.names.filter((name) => options.settings.platforms[name].enabled)
+      const endpoints = yield* SimulatedVenues.make({ venues, markets, rate, seed })
+      yield* Effect.provide(session, App.layer(settingsFor(options.settings, endpoints)))
     }).pipe(
       Effect.scoped,
       log.around,

@@ -491,7 +491,8 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
       clearDoubt(entry)
       entry.lastGood = now
     } else if (verdict === "unverifiable") {
-      judgeQuotes(entry, event, quoteFault(entry, event.bestBid, event.bestAsk))
+      const states = event.bestBid !== null || event.bestAsk !== null
+      if (states) judgeQuotes(entry, event, quoteFault(entry, event.bestBid, event.bestAsk))
       if (entry.doubt === undefined) entry.lastGood = now
     }
     if ((entry.status as BookStatus) !== "live") entry.lastSure = momentOf({ receivedTime, venueTime })

@@ -2,10 +2,10 @@
 import * as NodeRepl from "node:repl"
 import { inspect } from "node:util"
 import { NodeHttpClient } from "@effect/platform-node"
-import { Config, Effect, Layer, Logger, LogLevel, Option, Runtime, type Scope } from "effect"
+import { Config, Effect, Layer, Logger, LogLevel, Option, Redacted, Runtime, type Scope } from "effect"
 import { RateLimit } from "../Parallax.ts"
 import type { Settings } from "../Settings.ts"
-import * as Simulator from "../simulator/Simulator.ts"
+import * as SimulatedVenues from "../simulator/SimulatedVenues.ts"
 import type { SimulatorError } from "../simulator/SimulatorError.ts"
 import * as Script from "./Script.ts"
 import * as Tools from "./Tools.ts"
@@ -23,9 +23,17 @@ const logging = Layer.merge(
 )
 
 const simulated = (settings: Settings): Effect.Effect<Settings, SimulatorError, Scope.Scope> =>
-  Effect.map(Simulator.make(), ({ urls }) => ({
+  Effect.map(SimulatedVenues.make({ venues: SimulatedVenues.names }), ({ kalshi, polymarket }) => ({
     ...settings,
-    platforms: { ...settings.platforms, polymarket: { ...settings.platforms.polymarket, ...urls } }
+    platforms: {
+      polymarket: { ...settings.platforms.polymarket, ...polymarket },
+      kalshi: {
+        ...settings.platforms.kalshi,
+        ...kalshi,
+        private_key_path: "",
+        private_key: Redacted.make(kalshi?.private_key ?? "")
+      }
+    }
   }))
 
 /** Each of these is shown to work by a test. */

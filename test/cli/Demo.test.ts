@@ -1,20 +1,29 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Fiber, Option, Schedule } from "effect"
+import { Console, Effect, Fiber, Option, Redacted, Schedule } from "effect"
 import * as Demo from "../../src/cli/Demo.ts"
 import * as Settings from "../../src/Settings.ts"
 import { temporaryDirectory } from "../storage/Databases.ts"
 
 const urls = { clob_url: "http://127.0.0.1:1", gamma_url: "http://127.0.0.1:1/gamma", ws_url: "ws://127.0.0.1:1/ws" }
-const { polymarket } = Settings.defaults.platforms
+const endpoints = {
+  polymarket: urls,
+  kalshi: {
+    api_url: "http://127.0.0.1:2/trade-api/v2",
+    ws_url: "ws://127.0.0.1:2/ws",
+    key_id: "id",
+    private_key: "pem"
+  }
+}
+const { kalshi, polymarket } = Settings.defaults.platforms
 
 /** Settings of a run that meets nobody: a free port, a directory that goes away. */
-const settings = (changes: Partial<typeof polymarket> = {}) =>
+const settings = (changes: { readonly enabled?: boolean } = {}) =>
   Effect.map(temporaryDirectory, (data_dir): Settings.Settings => ({
     ...Settings.defaults,
     data_dir,
     http: { host: "127.0.0.1", port: 0 },
     log: { level: "info", format: "json" },
-    platforms: { polymarket: { ...polymarket, ...changes } }
+    platforms: { polymarket: { ...polymarket, ...changes }, kalshi: { ...kalshi, ...changes } }
   }))
 
 /** Runs with a console that remembers; gives the result and what was printed. */
@@ -43,10 +52,11 @@ describe("Demo", () => {
       ...Settings.defaults,
       data_dir: "/var/lib/parallax",
       platforms: {
-        polymarket: { ...polymarket, max_markets: 3, min_liquidity: 5, categories: ["politics"], markets: ["0x1"] }
+        polymarket: { ...polymarket, max_markets: 3, min_liquidity: 5, categories: ["politics"], markets: ["0x1"] },
+        kalshi: { ...kalshi, private_key_path: "/run/real.pem", min_volume_24h: 5, categories: ["politics"] }
       }
     }
-    const { data_dir, database, platforms } = Demo.settingsFor(own, urls)
+    const { data_dir, database, platforms } = Demo.settingsFor(own, endpoints)
     assert.strictEqual(data_dir, "/var/lib/parallax/demo")
     assert.strictEqual(database, own.database)
     assert.deepStrictEqual(platforms.polymarket, {
@@ -57,6 +67,15 @@ describe("Demo", () => {
       categories: [],
       markets: []
     })
+    assert.deepStrictEqual(
+      { ...platforms.kalshi, private_key: Redacted.value(platforms.kalshi.private_key) },
+      { ...kalshi, ...endpoints.kalshi, min_volume_24h: 0, private_key_path: "" }
+    )
+  })
+
+  it("leaves out a venue that is not simulated, rather than ask the real one", () => {
+    const { platforms } = Demo.settingsFor(Settings.defaults, {})
+    assert.deepStrictEqual([platforms.polymarket.enabled, platforms.kalshi.enabled], [false, false])
   })
 
   it.each([
@@ -76,7 +95,7 @@ describe("Demo", () => {
         const used = yield* settings()
         const { text } = yield* printing(() => Demo.run({ ...small, settings: used, for: Option.some("3 seconds") }))
         const line =
-          /^demo: 8 of 8 books live, (\d+) hashes verified, 0 hash mismatches, (\d+) rows stored, 0 rows lost$/m
+          /^demo: 12 of 12 books live, (\d+) hashes verified, 0 hash mismatches, (\d+) rows stored, 0 rows lost$/m
         const [, verified, stored] = line.exec(text) ?? assert.fail(text)
         assert.isAbove(Number(verified), 50)
         assert.isAbove(Number(stored), 50)
@@ -99,7 +118,7 @@ describe("Demo", () => {
             yield* Fiber.interrupt(fiber)
           })
         )
-        assert.match(text, /^demo: 8 of 8 books live, /m)
+        assert.match(text, /^demo: 12 of 12 books live, /m)
         assert.notInclude(text, "not stored")
       }),
     PATIENCE

@@ -251,6 +251,16 @@ describe("a refresh that fails", () => {
     )
   )
 
+  it.scoped("fills the list no further than the limit", () =>
+    Effect.gen(function* () {
+      yield* settle
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(yield* slugs, ["m1", "m2", "m3", "m4"])
+    }).pipe(
+      Effect.provide(setUp({ venue: { markets: failing(some(1, 2, 3), some(4, 5, 6)) }, filter: { maxMarkets: 4 } }))
+    )
+  )
+
   it.scoped("is better than nothing at the first start", () => {
     const markets = () => Stream.concat(pages(some(1, 2)), Stream.fail(StubVenue.failure("cursor")))
     return Effect.gen(function* () {

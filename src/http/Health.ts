@@ -59,7 +59,8 @@ export const feedPart = (venue: VenueId, connections: ReadonlyArray<ConnectionIn
   const connected = open.filter(({ state }) => state === "connected")
   const broken = open.filter(({ state }) => state !== "connected")
   const failed = broken.some(({ attempts, state }) => state !== "connecting" || attempts > 1)
-  const reasons = new Set(broken.flatMap(({ reason }) => (reason === "" ? [] : [reason])))
+  // A connection that is up may have something to say too: that it is a poll, for want of a key.
+  const reasons = new Set(open.flatMap(({ reason }) => (reason === "" ? [] : [reason])))
   const state =
     connected.length > 0 ? (broken.length === 0 ? "up" : "degraded") : open.length > 0 && failed ? "down" : "starting"
   const relevant = (broken.length > 0 ? broken : connected).map(({ since }) => since)

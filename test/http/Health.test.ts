@@ -112,6 +112,14 @@ const cases: ReadonlyArray<
     "ECONNREFUSED"
   ],
   [
+    "a connection that polls",
+    (world) => (world.connections = [connection({ reason: "no API key: books are polled every 15s" })]),
+    200,
+    "ready",
+    "feed up",
+    "1 of 1 connections are up; no API key: books are polled every 15s"
+  ],
+  [
     "one connection of two",
     (world) => (world.connections = [connection(), connection({ state: "halted", reason: "401" })]),
     200,

@@ -59,9 +59,11 @@ const lastOf = ({ decimals, lastTrade }: BookRow): Line => {
 }
 
 const columnsFor = (rows: ReadonlyArray<BookRow>): ReadonlyArray<Column<BookRow>> => {
+  const venue = Math.max(5, ...rows.map(({ venue }) => width(clean(venue))))
   const outcome = Math.min(12, Math.max(7, ...rows.map(({ outcome }) => width(clean(outcome)))))
   return [
     { title: "Market", width: 22, grows: true, cut: "middle", cell: ({ question }) => [span(question)] },
+    { title: "Venue", width: Math.min(12, venue), optional: 3, cell: ({ venue }) => [span(venue, "dim")] },
     { title: "Outcome", width: outcome, optional: 1, cell: ({ outcome }) => [span(outcome, "bold")] },
     { title: "Size", width: 6, align: "right", optional: 5, cell: ({ bid }) => sizeOf(bid) },
     {

@@ -29,6 +29,7 @@ export interface Quote {
 
 /** One market, shown by the book of its first outcome. */
 export interface BookRow {
+  readonly venue: string
   readonly question: string
   readonly outcome: string
   readonly bid: Quote | null
@@ -138,6 +139,7 @@ export const make = (sources: Sources): ((observation: Observation) => LiveState
     return [
       id,
       {
+        venue: market.venue,
         question: market.question,
         outcome: outcome.name,
         bid: bid === undefined ? null : { ...bid, fresh: time - bidAt < FRESH },

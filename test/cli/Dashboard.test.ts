@@ -34,6 +34,7 @@ const frame = fc
     ),
     books: fc.array(
       fc.record({
+        venue: anyText,
         question: anyText,
         outcome: anyText,
         bid: quote,
@@ -106,7 +107,7 @@ describe("Dashboard", () => {
       /Integrity {2}✓ 7,070 digests verified {3}0 mismatches {3}0 resyncs {3}0 gaps/,
       /Stored {5}31,234 rows {3}500\/s/,
       /Database {3}embedded up {3}0 rows buffered {3}0 lost {3}180 MB memory/,
-      /Will it rain in Paris\? +Yes +1,203 +0\.41 +0\.42 +2\.5 +0\.01 +0\.42 ▲ {2}▂▄█ +12\.3 {2}✓ live/
+      /Will it rain in Paris\? +polymarket +Yes +1,203 +0\.41 +0\.42 +2\.5 +0\.01 +0\.42 ▲ {2}▂▄█ +12\.3 {2}✓ live/
     ]) {
       assert.match(text, expected)
     }

@@ -92,6 +92,7 @@ export const feedRow = (changes: Partial<FeedRow> = {}): FeedRow => ({
 })
 
 export const bookRow = (changes: Partial<BookRow> = {}): BookRow => ({
+  venue: "polymarket",
   question: "Will it rain in Paris?",
   outcome: "Yes",
   bid: { price: Price(410_000), size: Size(1_203_000_000), fresh: false },

@@ -9,7 +9,8 @@ import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
 import type { Feed } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
-import { makeDecoder, POLYMARKET } from "./Normalize.ts"
+import { makeDecoder } from "./Normalize.ts"
+import { POLYMARKET } from "./Reading.ts"
 import type { Rest } from "./Rest.ts"
 
 /** A single frame with thousands of ids makes the server close (§5.4). */
@@ -27,6 +28,8 @@ const MAX_PAYLOAD = 32 * 1024 * 1024
 const BUFFER = 16_384
 /** Books compared over REST when a socket falls silent: those that spoke last. */
 const PROBES = 3
+/** How long they may take, whatever a Retry-After says. */
+const PROBE_PATIENCE = "15 seconds"
 
 const PONG = Buffer.from("PONG")
 
@@ -84,7 +87,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
                 every: "10 seconds",
                 timeout: "5 seconds"
               },
-              silence: { after: config.stale_after, probe: probe(latest) }
+              silence: { after: config.stale_after, probe: probe(shard, latest) }
             })
           )
           const opened = yield* Clock.currentTimeMillis
@@ -158,17 +161,33 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
         })
       )
 
-    /** Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. */
-    const probe = (latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
+    /**
+     * Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. Where nothing came at
+     * all, any book is news.
+     */
+    const probe = (shard: Shard<Instrument>, latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
       Effect.suspend(() => {
-        const candidates = [...latest.values()].sort(([, a], [, b]) => b - a).slice(0, PROBES)
+        const spoke = [...latest].filter(([token]) => shard.items.has(token)).map(([, one]) => one)
+        const all = spoke.length > 0 ? spoke : Array.from(shard.items.values(), (one) => [one, 0] as const)
+        const candidates = all.sort(([, a], [, b]) => b - a).slice(0, PROBES)
         return Effect.forEach(candidates, ([instrument, seen]) =>
-          Effect.map(rest.snapshot(instrument), (book) =>
-            book.venueTime > seen ? Option.some("the venue has a newer book over REST") : Option.none<string>()
+          rest.snapshot(instrument).pipe(
+            Effect.map((book) =>
+              book.venueTime > seen ? Option.some("the venue has a newer book over REST") : Option.none<string>()
+            ),
+            Effect.catchIf(
+              (error) => error.reason === "not-found",
+              () => Effect.succeedNone
+            )
           )
         ).pipe(
           Effect.map((answers) => Option.firstSomeOf(answers)),
-          Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`))
+          Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`)),
+          Effect.timeoutTo({
+            duration: PROBE_PATIENCE,
+            onSuccess: (news) => news,
+            onTimeout: () => Option.some("and REST does not answer")
+          })
         )
       })
 

@@ -1,113 +1,34 @@
 /**
- * Polymarket's frames and market objects as domain values. Pure and synchronous, one pass for each frame; a frame is
- * used whole or rejected whole, with the path of the fault (Polymarket reference §2.2, §3, §5.2).
+ * Polymarket's frames as domain events. Pure and synchronous, one pass for each frame; a frame is used whole or rejected
+ * whole, with the path of the fault (Polymarket reference §5.2).
  */
-import { DateTime, Either, Option, ParseResult, Schema } from "effect"
-import {
-  instrumentId,
-  type Instrument,
-  type InstrumentId,
-  type Market,
-  marketId,
-  VenueId
-} from "../../domain/Market.ts"
+import { Either } from "effect"
+import { instrumentId, type Instrument, type InstrumentId, type Market, marketId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
-import { formatDecimal, parseDecimal, parsePrice, parseSize, type Price, SCALE, type Size } from "../../domain/Money.ts"
-import type { Level, Side } from "../../domain/OrderBook.ts"
+import { formatDecimal } from "../../domain/Money.ts"
+import { count, type Tally } from "../../resilience/Slot.ts"
+import { listedMarket } from "./Markets.ts"
+import {
+  array,
+  best,
+  bookSide,
+  decodeWith,
+  Fault,
+  hashOf,
+  isObject,
+  type Json,
+  levelPrice,
+  levels,
+  object,
+  optionalText,
+  POLYMARKET,
+  price,
+  size,
+  text,
+  time
+} from "./Reading.ts"
 import type { SnapshotProof } from "./Verifier.ts"
-import { ClobMarket, GammaMarket, MarketResolvedMessage, NewMarketMessage, type RestBook } from "./Wire.ts"
-
-export const POLYMARKET = VenueId.make("polymarket")
-
-/** A value that is not what the protocol says, and where in the message it stands. */
-class Fault {
-  readonly path: string
-  readonly problem: string
-  constructor(path: string, problem: string) {
-    this.path = path
-    this.problem = problem
-  }
-}
-
-type Json = Readonly<Record<string, unknown>>
-
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? String(value)
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-
-/** Decimals are text on the socket; test doubles and some endpoints print numbers. */
-const text = (value: unknown, path: string): string => {
-  if (typeof value === "string") return value
-  if (typeof value === "number") return String(value)
-  throw new Fault(path, `text expected, not ${shown(value)}`)
-}
-
-const price = (value: unknown, path: string): Price => {
-  const parsed = parsePrice(text(value, path))
-  if (parsed === -1) throw new Fault(path, `a price of 0 to 1 expected, not ${shown(value)}`)
-  return parsed
-}
-
-const size = (value: unknown, path: string): Size => {
-  const parsed = parseSize(text(value, path))
-  if (parsed === -1) throw new Fault(path, `a non-negative size expected, not ${shown(value)}`)
-  return parsed
-}
-
-/** A level's price: at 0 and at 1 nothing can rest. */
-const levelPrice = (value: unknown, path: string): Price => {
-  const parsed = price(value, path)
-  if (parsed === 0 || parsed === SCALE) throw new Fault(path, `a price inside 0 to 1 expected, not ${shown(value)}`)
-  return parsed
-}
-
-/** The best price of a side: the ends of the range and the empty text stand for an empty side. */
-const best = (value: unknown, path: string): Price | -1 | null => {
-  if (value === undefined || value === null) return null
-  if (value === "") return -1
-  const parsed = price(value, path)
-  return parsed === 0 || parsed === SCALE ? -1 : parsed
-}
-
-/** Milliseconds; some messages carry seconds, told apart by magnitude (§6.1). */
-const time = (value: unknown, path: string): number => {
-  const millis = Number(text(value, path))
-  // A time too far ahead would make everything that follows look outdated.
-  if (!Number.isSafeInteger(millis) || millis <= 0 || millis >= 1e13) {
-    throw new Fault(path, `a time expected, not ${shown(value)}`)
-  }
-  return millis < 1e12 ? millis * 1000 : millis
-}
-
-const bookSide = (value: unknown, path: string): Side => {
-  const side = text(value, path).toUpperCase()
-  if (side === "BUY") return "bid"
-  if (side === "SELL") return "ask"
-  throw new Fault(path, `BUY or SELL expected, not ${shown(value)}`)
-}
-
-const array = (value: unknown, path: string): ReadonlyArray<unknown> => {
-  if (Array.isArray(value)) return value
-  throw new Fault(path, `a list expected, not ${shown(value)}`)
-}
-
-const object = (value: unknown, path: string): Json => {
-  if (isObject(value)) return value
-  throw new Fault(path, `an object expected, not ${shown(value)}`)
-}
-
-const levels = (value: unknown, path: string): Array<Level> =>
-  array(value, path).map((entry, i) => {
-    const level = object(entry, `${path}[${i}]`)
-    return {
-      price: levelPrice(level["price"], `${path}[${i}].price`),
-      size: size(level["size"], `${path}[${i}].size`)
-    }
-  })
-
-const optionalText = (value: unknown): string | null => (typeof value === "string" ? value : null)
-
-const hashOf = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null)
+import { MarketResolvedMessage, type RestBook } from "./Wire.ts"
 
 const firstKnown = <A>(said: A | null, known: A | null, fallbacks: ReadonlyArray<A>): ReadonlyArray<A> => [
   ...new Set([said, known, ...fallbacks].filter((value): value is A => value !== null))
@@ -160,22 +81,6 @@ export const restSnapshot = (
     if (fault instanceof Fault) return Either.left(`${fault.path}: ${fault.problem}`)
     throw fault
   }
-}
-
-/** What a decoder counts: messages by type, and faults by kind. */
-export interface Tally {
-  readonly messages: Map<string, number>
-  readonly errors: Map<string, number>
-}
-
-export const makeTally = (): Tally => ({ messages: new Map(), errors: new Map() })
-
-/** The venue's ids come from outside: a map, never an object's keys. A bound keeps a hostile venue from filling it. */
-const MAX_KINDS = 64
-
-const count = (counts: Map<string, number>, key: string): void => {
-  const name = counts.has(key) || counts.size < MAX_KINDS ? key : "other"
-  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 export interface DecoderContext {
@@ -381,192 +286,3 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
     else readMessage(parsed, frame, receivedTime, out)
   }
 }
-
-const decodeWith =
-  <A, I>(schema: Schema.Schema<A, I>) =>
-  (value: unknown): A =>
-    Either.getOrThrowWith(Schema.decodeUnknownEither(schema)(value), (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      return new Fault(issue?.path.join(".") ?? "", issue?.message ?? "does not decode")
-    })
-
-/** Metadata prints numbers; they are decimals with few digits, so their shortest text is exact. */
-const amount = (value: number | string): Size | null => {
-  const parsed = parseDecimal(typeof value === "number" ? numberText(value) : value)
-  return parsed === -1 ? null : (parsed as Size)
-}
-
-/** Amounts of dollars are reported with binary noise past the sixth decimal; that much is cut, not read. */
-const numberText = (value: number): string => (Number.isFinite(value) ? value.toFixed(6) : "")
-
-const tick = (value: number | string): Price | null => {
-  const parsed = amount(value)
-  return parsed === null || parsed === 0 || parsed >= SCALE ? null : (parsed as number as Price)
-}
-
-const endTime = (value: string | null): DateTime.Utc | null =>
-  value === null ? null : Option.getOrNull(DateTime.make(value.replace(" ", "T").replace(/\+00$/, "Z")))
-
-const outcomesOf = (ids: ReadonlyArray<string>, names: ReadonlyArray<string>, winner: string | null) =>
-  ids.map((id, i) => ({
-    instrumentId: instrumentId(POLYMARKET, id),
-    venueInstrumentId: id,
-    name: names[i] ?? `Outcome ${i + 1}`,
-    winner: winner === null ? null : winner === id
-  }))
-
-const checkTokens = (ids: ReadonlyArray<string>, path: string): ReadonlyArray<string> => {
-  if (ids.length === 0) throw new Fault(path, "no tokens yet")
-  ids.forEach((id, i) => {
-    if (!/^\d{1,80}$/.test(id)) throw new Fault(`${path}[${i}]`, `a decimal token id expected, not ${shown(id)}`)
-  })
-  if (new Set(ids).size !== ids.length) throw new Fault(path, "the same token twice")
-  return ids
-}
-
-const checkCondition = (id: string, path: string): string => {
-  if (!/^0x[0-9a-fA-F]{1,64}$/.test(id)) throw new Fault(path, `a condition id expected, not ${shown(id)}`)
-  return id
-}
-
-/** The one outcome that a resolved Gamma market prices at 1 (§3). */
-const gammaWinner = (market: GammaMarket, ids: ReadonlyArray<string>): string | null => {
-  const prices = Option.getOrElse(market.outcomePrices, () => [])
-  const winners = ids.filter((_, i) => prices[i] === "1")
-  return winners.length === 1 ? winners[0]! : null
-}
-
-const fromGamma = (value: unknown): Market => {
-  const market = decodeWith(GammaMarket)(value)
-  const version = Option.getOrElse(market.version, () => "v1")
-  if (version !== "v1" && version !== "v2") throw new Fault("version", `v1 or v2 expected, not ${shown(version)}`)
-  // By version even when both are present: many v1 markets carry position ids without a book behind them (§3).
-  const [ids, path] =
-    version === "v2" ? ([market.positionIds, "positionIds"] as const) : ([market.clobTokenIds, "clobTokenIds"] as const)
-  const tokens = checkTokens(
-    Option.getOrElse(ids, () => []),
-    path
-  )
-  const resolved = Option.contains(market.umaResolutionStatus, "resolved")
-  const tags = [...market.tags, ...market.events.flatMap((event) => event.tags)]
-  const names = [...new Set(tags.flatMap((tag) => ((tag.slug ?? tag.label) ? [tag.slug ?? tag.label!] : [])))]
-  return {
-    id: marketId(POLYMARKET, checkCondition(market.conditionId, "conditionId")),
-    venue: POLYMARKET,
-    venueMarketId: market.conditionId,
-    slug: market.slug,
-    question: market.question,
-    category: Option.getOrElse(
-      Option.orElse(market.category, () =>
-        Option.fromNullable(market.events[0]).pipe(Option.flatMap((e) => e.category))
-      ),
-      () => tags[0]?.label ?? null
-    ),
-    tags: names,
-    status:
-      market.closed || market.archived
-        ? resolved
-          ? "resolved"
-          : "closed"
-        : market.active && market.enableOrderBook && market.acceptingOrders
-          ? "open"
-          : "closed",
-    outcomes: outcomesOf(
-      tokens,
-      Option.getOrElse(market.outcomes, () => []),
-      market.closed && resolved ? gammaWinner(market, tokens) : null
-    ),
-    tickSize: Option.getOrNull(Option.map(market.orderPriceMinTickSize, tick)),
-    minOrderSize: Option.getOrNull(Option.map(market.orderMinSize, amount)),
-    negRisk: market.negRisk,
-    liquidity: Option.getOrNull(Option.map(market.liquidityNum, amount)),
-    volume24h: Option.getOrNull(Option.map(market.volume24hr, amount)),
-    protocol: version,
-    endTime: endTime(Option.getOrNull(market.endDate))
-  }
-}
-
-const fromClob = (value: unknown): Market => {
-  const market = decodeWith(ClobMarket)(value)
-  const ids = checkTokens(
-    market.tokens.map((token) => token.token_id),
-    "tokens"
-  )
-  const winners = market.tokens.filter((token) => token.winner)
-  const winner = market.closed && winners.length === 1 ? winners[0]!.token_id : null
-  const open =
-    market.active && !market.closed && !market.archived && market.accepting_orders && market.enable_order_book
-  return {
-    id: marketId(POLYMARKET, checkCondition(market.condition_id, "condition_id")),
-    venue: POLYMARKET,
-    venueMarketId: market.condition_id,
-    slug: market.market_slug,
-    question: market.question,
-    category: market.tags[0] ?? null,
-    tags: market.tags,
-    status: open ? "open" : winner === null ? "closed" : "resolved",
-    outcomes: outcomesOf(
-      ids,
-      market.tokens.map((token) => token.outcome),
-      winner
-    ),
-    tickSize: tick(market.minimum_tick_size),
-    minOrderSize: amount(market.minimum_order_size),
-    negRisk: market.neg_risk,
-    liquidity: null,
-    volume24h: null,
-    protocol: null,
-    endTime: endTime(Option.getOrNull(market.end_date_iso))
-  }
-}
-
-/** A market from the `new_market` event: what it does not say (liquidity, minimum, neg-risk) stays unknown or false. */
-const listedMarket = (message: Json): Market => {
-  const listed = decodeWith(NewMarketMessage)(message)
-  const tickSize = Option.getOrNull(listed.order_price_min_tick_size)
-  return {
-    id: marketId(POLYMARKET, checkCondition(listed.market, "market")),
-    venue: POLYMARKET,
-    venueMarketId: listed.market,
-    slug: listed.slug,
-    question: listed.question,
-    category: listed.tags[0] ?? null,
-    tags: listed.tags,
-    status: "open",
-    outcomes: outcomesOf(checkTokens(listed.assets_ids, "assets_ids"), listed.outcomes, null),
-    tickSize: tickSize === null ? null : tick(tickSize),
-    minOrderSize: null,
-    negRisk: false,
-    liquidity: null,
-    volume24h: null,
-    protocol: null,
-    endTime: null
-  }
-}
-
-/** Why a market object could not be used. */
-export interface Rejected {
-  readonly id: string
-  readonly path: string
-  readonly problem: string
-}
-
-const idOf = (value: unknown): string =>
-  isObject(value) ? String(value["conditionId"] ?? value["condition_id"] ?? value["id"] ?? "?").slice(0, 80) : "?"
-
-const marketWith =
-  (read: (value: unknown) => Market) =>
-  (value: unknown): Either.Either<Market, Rejected> => {
-    try {
-      return Either.right(read(value))
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      return Either.left({ id: idOf(value), path: fault.path, problem: fault.problem })
-    }
-  }
-
-/** A market of Gamma's lists, §3. */
-export const gammaMarket = marketWith(fromGamma)
-
-/** A market of the CLOB's lists, §2.2. */
-export const clobMarket = marketWith(fromClob)

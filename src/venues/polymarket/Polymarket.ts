@@ -5,7 +5,7 @@ import type { RateLimit } from "../../resilience/RateLimit.ts"
 import type { Venue } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
 import * as Feed from "./Feed.ts"
-import { POLYMARKET } from "./Normalize.ts"
+import { POLYMARKET } from "./Reading.ts"
 import * as Rest from "./Rest.ts"
 import * as Verifier from "./Verifier.ts"
 

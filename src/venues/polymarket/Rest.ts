@@ -8,7 +8,9 @@ import * as HttpJson from "../../resilience/HttpJson.ts"
 import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
 import { type MarketFilter, type MarketPage, VenueError, type VenueErrorReason } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
-import { clobMarket, gammaMarket, POLYMARKET, type Rejected, restSnapshot } from "./Normalize.ts"
+import { clobMarket, gammaMarket, type Rejected } from "./Markets.ts"
+import { restSnapshot } from "./Normalize.ts"
+import { POLYMARKET } from "./Reading.ts"
 import { ClobPage, GammaPage, GammaTag, RestBook } from "./Wire.ts"
 
 /** Half of what the venue grants (§10), in windows short enough not to burst. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Either, FastCheck as fc } from "effect"
-import { clobMarket, gammaMarket } from "../../../src/venues/polymarket/Normalize.ts"
+import { clobMarket, gammaMarket } from "../../../src/venues/polymarket/Markets.ts"
 import { price, size } from "../../support/Events.ts"
 import { haveRecordings, json } from "../../support/Recordings.ts"
 

@@ -4,7 +4,9 @@ import { type Instrument, type InstrumentId, instrumentId } from "../../../src/d
 import type { FeedEvent, MarketEvent } from "../../../src/domain/MarketEvent.ts"
 import { formatDecimal } from "../../../src/domain/Money.ts"
 import type { Level } from "../../../src/domain/OrderBook.ts"
-import { makeDecoder, makeTally, POLYMARKET } from "../../../src/venues/polymarket/Normalize.ts"
+import { makeTally } from "../../../src/resilience/Slot.ts"
+import { makeDecoder } from "../../../src/venues/polymarket/Normalize.ts"
+import { POLYMARKET } from "../../../src/venues/polymarket/Reading.ts"
 import * as Verifier from "../../../src/venues/polymarket/Verifier.ts"
 import { connected, instrument as makeInstrument, market, subscribed } from "../../support/Events.ts"
 

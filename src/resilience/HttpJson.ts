@@ -1,6 +1,6 @@
 /** JSON over HTTP with a bound on everything: time, size, attempts, and a typed word for each way to fail. */
 import { type HttpBody, type HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
-import { Clock, Data, Duration, Effect, Schedule } from "effect"
+import { Clock, Data, Duration, Effect, Schedule, Stream } from "effect"
 import { retryAfter } from "./RetryAfter.ts"
 
 export class HttpFailure extends Data.TaggedError("HttpFailure")<{
@@ -29,9 +29,13 @@ export interface RequestOptions {
   readonly query?: ReadonlyArray<readonly [string, string]>
   readonly body?: HttpBody.HttpBody
   readonly timeout?: Duration.DurationInput
+  /** The largest answer that is read. */
+  readonly maxBytes?: number
 }
 
 const MAX_DETAIL = 200
+/** The longest page of a market list takes about 3 MB. */
+const MAX_BYTES = 64 * 1024 * 1024
 
 /** The words in an error body: JSON with an `error` field, or text, or a page of HTML without its tags. */
 const explain = (text: string): string =>
@@ -48,11 +52,31 @@ export const request =
     const fail = (reason: HttpFailure["reason"], detail: string, status = 0, wait = Duration.zero) =>
       new HttpFailure({ reason, method, url, status, detail, retryAfter: wait })
 
+    const maxBytes = options.maxBytes ?? MAX_BYTES
+    const textOf = ({ status, stream }: HttpClientResponse.HttpClientResponse) =>
+      Effect.suspend(() => {
+        const decoder = new TextDecoder()
+        let text = ""
+        let bytes = 0
+        return stream.pipe(
+          Stream.catchAll((error) =>
+            error.reason === "EmptyBody"
+              ? Stream.empty
+              : fail("unreachable", describeCause(error.cause, error.reason), status)
+          ),
+          Stream.runForEach((chunk) => {
+            bytes += chunk.byteLength
+            if (bytes > maxBytes) return fail("body", `the answer is longer than ${maxBytes} bytes`, status)
+            text += decoder.decode(chunk, { stream: true })
+            return Effect.void
+          }),
+          Effect.map(() => text + decoder.decode())
+        )
+      })
+
     const read = (response: HttpClientResponse.HttpClientResponse) =>
       Effect.gen(function* () {
-        const text = yield* Effect.mapError(response.text, (error) =>
-          fail("unreachable", error.reason, response.status)
-        )
+        const text = yield* textOf(response)
         if (response.status < 200 || response.status >= 300) {
           const wait = retryAfter(response.headers["retry-after"], yield* Clock.currentTimeMillis)
           return yield* fail("status", explain(text), response.status, wait)

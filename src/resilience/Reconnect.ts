@@ -1,5 +1,16 @@
 /** Reconnecting a stream that ends, with a delay that grows until the connection has proved itself. */
-import { Chunk, Duration, Effect, Random, Schedule, ScheduleDecision, ScheduleInterval, Stream } from "effect"
+import {
+  Cause,
+  Chunk,
+  Duration,
+  Effect,
+  Option,
+  Random,
+  Schedule,
+  ScheduleDecision,
+  ScheduleInterval,
+  Stream
+} from "effect"
 
 /** How a session ended, as far as the delay before the next one depends on it. */
 export interface SessionEnd {
@@ -68,7 +79,14 @@ export const reconnecting = <A, E, R>(
           Stream.drain(Stream.fromEffect(Effect.ignore(driver.next(end))))
         )
       }
-      const failing = Stream.concat(session, Stream.fail(onClean()))
+      const failing = Stream.concat(session, Stream.fail(onClean())).pipe(
+        // A defect is a fault of ours: it is told, and costs one connection.
+        Stream.catchAllCause((cause) =>
+          Cause.isDie(cause) && Option.isNone(Cause.failureOption(cause))
+            ? Stream.fromEffect(Effect.zipRight(Effect.logError("a session broke", cause), Effect.fail(onClean())))
+            : Stream.failCause(cause)
+        )
+      )
       return Stream.repeatValue(undefined).pipe(
         // One chunk of one element at a time, so that a session starts only when the one before it is over.
         Stream.rechunk(1),

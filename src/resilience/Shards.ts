@@ -68,7 +68,7 @@ export const sharded = <Item, A, R>(options: ShardsOptions<Item, A, R>): Stream.
   Stream.unwrapScoped(
     Effect.gen(function* () {
       const output = yield* Mailbox.make<A>({ capacity: options.bufferSize })
-      const workers = yield* FiberMap.make<number>()
+      const workers = yield* FiberMap.make<number, void, never>()
       interface Running extends Shard<Item> {
         readonly items: Map<string, Item>
         readonly changes: Queue.Queue<ShardChange<Item>>
@@ -111,6 +111,11 @@ export const sharded = <Item, A, R>(options: ShardsOptions<Item, A, R>): Stream.
         })
 
       yield* Effect.forkScoped(Stream.runForEach(options.desired.changes, follow))
+      // A shard has no end of its own; one that breaks must not be missed.
+      yield* FiberMap.join(workers).pipe(
+        Effect.catchAllCause((cause) => output.failCause(cause)),
+        Effect.forkScoped
+      )
       return Mailbox.toStream(output)
     })
   )

@@ -2,7 +2,7 @@
  * One WebSocket connection as a pulled stream of raw frames. The only module that knows the `ws` package: the
  * platform's own socket can neither pause a sender that is too fast nor show why a handshake was refused.
  */
-import { Chunk, Clock, Data, Duration, Effect, Option, type Scope, Stream } from "effect"
+import { Chunk, Clock, Data, Deferred, Duration, Effect, Option, type Scope, Stream } from "effect"
 import type { IncomingMessage } from "node:http"
 import WebSocket from "ws"
 import { retryAfter } from "./RetryAfter.ts"
@@ -68,6 +68,9 @@ export interface Session {
   /** Makes the reader yield an empty batch, so that it looks at what changed besides. */
   readonly wake: Effect.Effect<void>
 }
+
+/** How long the peer gets to answer a close before the socket is cut. */
+const CLOSE_GRACE = 1_000
 
 /** A body that explains a refusal is worth a few words, not a page. */
 const MAX_REFUSAL = 200
@@ -156,8 +159,10 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       waiting = undefined
       resumeReader?.()
     }
+    const over = yield* Deferred.make<never, SocketError>()
     const end = (error: SocketError) => {
       ended ??= error
+      Deferred.unsafeDone(over, ended)
       opened?.()
       resume()
     }
@@ -220,9 +225,14 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     lastSign = now()
 
     const send = (text: string): Effect.Effect<void, SocketError> =>
-      Effect.async((done) => {
+      Effect.async<void, SocketError>((done) => {
         socket.send(text, (error) => done(error ? failure("closed", error.message) : Effect.void))
-      })
+      }).pipe(
+        // Why the socket closed says more than that it did, and comes right after.
+        Effect.catchAll((error) =>
+          Effect.timeoutFail(Deferred.await(over), { duration: CLOSE_GRACE, onTimeout: () => error })
+        )
+      )
 
     const take: Effect.Effect<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>> = Effect.suspend(() => {
       if (frames.length > 0 || woken) {
@@ -281,6 +291,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         return end(failure("frozen", `no data for ${Math.round(silent / 1000)} s on a connection that had been busy`))
       }
       const news = yield* options.silence.probe
+      if (received > seen) return
       if (Option.isSome(news)) end(failure("frozen", `no data for ${Math.round(silent / 1000)} s: ${news.value}`))
       else lastData = now()
     })
@@ -296,9 +307,6 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       })
     }
   })
-
-/** How long the peer gets to answer a close before the socket is cut. */
-const CLOSE_GRACE = 1_000
 
 const close = (ws: WebSocket): void => {
   ws.removeAllListeners("message")

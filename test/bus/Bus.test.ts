@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, Exit, Fiber, Ref, Scope, Stream, TestClock } from "effect"
+import { type Batch, Bus } from "../../src/bus/Bus.ts"
+import { trade } from "../support/Events.ts"
+
+const batch = (n: number): Batch => [trade(n, "0.4 1")]
+const times = (batches: Iterable<Batch>) => Array.from(batches).flatMap((one) => one.map((event) => event.receivedTime))
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
+
+const readAll = (count: number) =>
+  Effect.gen(function* () {
+    const bus = yield* Bus
+    const stream = yield* bus.subscribe
+    return yield* Effect.forkScoped(Effect.map(Stream.runCollect(Stream.take(stream, count)), times))
+  })
+
+describe("Bus", () => {
+  it.scoped("brings every subscriber every batch, in order", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const [one, two] = [yield* readAll(500), yield* readAll(500)]
+      yield* Effect.forEach(upTo(500), (n) => bus.publish(batch(n)), { discard: true })
+      assert.deepStrictEqual(yield* Fiber.join(one), upTo(500))
+      assert.deepStrictEqual(yield* Fiber.join(two), upTo(500))
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("counts from the subscription on, not from the first read", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      yield* bus.publish(batch(1))
+      const stream = yield* bus.subscribe
+      yield* bus.publish(batch(2))
+      yield* bus.publish(batch(3))
+      assert.deepStrictEqual(times(yield* Stream.runCollect(Stream.take(stream, 2))), [2, 3])
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("does not carry empty batches", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const stream = yield* bus.subscribe
+      yield* bus.publish([])
+      yield* bus.publish(batch(1))
+      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(stream, 1))), [batch(1)])
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("does not hold up a publisher when nobody listens", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      yield* Effect.forEach(upTo(5000), (n) => bus.publish(batch(n)), { discard: true })
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("makes publishers wait for the slowest subscriber, and loses nothing", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const slow = yield* bus.subscribe
+      const published = yield* Ref.make(0)
+      const publisher = yield* Effect.forkScoped(
+        Effect.forEach(upTo(2000), (n) => Effect.zipRight(bus.publish(batch(n)), Ref.set(published, n)), {
+          discard: true
+        })
+      )
+      yield* TestClock.adjust("1 minutes")
+      const held = yield* Ref.get(published)
+      assert.isBelow(held, 2000)
+      assert.isAtLeast(held, 1024)
+      const read = yield* Stream.runCollect(Stream.take(slow, 2000))
+      assert.deepStrictEqual(times(read), upTo(2000))
+      yield* Fiber.join(publisher)
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("lets publishers go on when the subscriber that held them up leaves", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const scope = yield* Scope.make()
+      yield* Scope.extend(bus.subscribe, scope)
+      const publisher = yield* Effect.forkScoped(
+        Effect.forEach(upTo(2000), (n) => bus.publish(batch(n)), { discard: true })
+      )
+      yield* TestClock.adjust("1 seconds")
+      assert.isNull(publisher.unsafePoll())
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(publisher)
+    }).pipe(Effect.provide(Bus.layer))
+  )
+})

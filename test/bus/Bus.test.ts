@@ -77,7 +77,7 @@ describe("Bus", () => {
     Effect.gen(function* () {
       const bus = yield* Bus
       const scope = yield* Scope.make()
-      yield* Scope.extend(bus.subscribe, scope)
+      yield* Effect.asVoid(Scope.extend(bus.subscribe, scope))
       const publisher = yield* Effect.forkScoped(
         Effect.forEach(upTo(2000), (n) => bus.publish(batch(n)), { discard: true })
       )

@@ -36,7 +36,7 @@ export interface WorldOptions {
   readonly before?: ReadonlyArray<Fault>
 }
 
-export class World extends Context.Tag("test/World")<
+export class World extends Context.Tag("parallax/test/venues/polymarket/World")<
   World,
   {
     readonly inject: (fault: Fault) => Effect.Effect<void>

@@ -51,9 +51,11 @@ export const make = (options: SocketServerOptions = {}): Effect.Effect<SocketSer
     const clients: Array<Client> = []
     const server = createServer()
     const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: options.perMessageDeflate ?? false })
+    const streams = new Set<Duplex>()
     let upgrades = 0
     server.on("upgrade", (request, stream, head) => {
       stream.on("error", () => stream.destroy())
+      streams.add(stream)
       if (options.onUpgrade?.(stream, request, upgrades++) === true) return
       sockets.handleUpgrade(request, stream, head, (socket) => {
         const { headers } = request
@@ -70,7 +72,7 @@ export const make = (options: SocketServerOptions = {}): Effect.Effect<SocketSer
       })
     })
     const port = yield* listen(server)
-    yield* Effect.addFinalizer(() => Effect.sync(() => clients.forEach(({ socket }) => socket.terminate())))
+    yield* Effect.addFinalizer(() => Effect.sync(() => streams.forEach((stream) => stream.destroy())))
     return { url: `ws://127.0.0.1:${port}`, clients }
   })
 

@@ -50,7 +50,7 @@ export const faultCases = <F, E>({ faults, market, supports }: Adapter<F, E>, te
       }
       // A whole book that happens to come next makes good what was lost before anybody can tell.
       yield* Effect.raceFirst(
-        eventually("a doubt", () => suspects().size > 0, "15 seconds"),
+        eventually("a doubt", () => suspects().size > 0, "25 seconds"),
         Effect.repeat(running.inject(faults.lost), Schedule.spaced("2500 millis"))
       )
       yield* live(all)

@@ -90,7 +90,7 @@ export interface Adapter<F, E> {
 export const eventually = (
   what: string,
   condition: (() => boolean) | Effect.Effect<boolean>,
-  within: Duration.DurationInput = "10 seconds"
+  within: Duration.DurationInput = "20 seconds"
 ): Effect.Effect<void> =>
   (Effect.isEffect(condition) ? condition : Effect.sync(condition)).pipe(
     Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("10 millis") }),
@@ -166,7 +166,7 @@ export const collect = <F>({ trade, trueBook, venue }: Running<F>, wanted: Reado
             })
           const due = all.map(({ id }, i) => ({ id, status: "live", ...truths[i] }))
           const text = JSON.stringify(due)
-          const waited = eventually("the true books", () => JSON.stringify(seen()) === text, "5 seconds")
+          const waited = eventually("the true books", () => JSON.stringify(seen()) === text, "15 seconds")
           yield* Effect.catchAllDefect(waited, () => Effect.sync(() => assert.deepStrictEqual(seen(), due as never)))
         })
     }

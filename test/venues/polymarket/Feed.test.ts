@@ -13,7 +13,7 @@ const GRACE = 250 + 100 + 400
 /** The same for a connection that may be silent for a second, which is looked at every second. */
 const SILENCE_GRACE = GRACE + 2_500
 
-const well = Effect.flatMap(World, (world) => world.until("every book is live and true", world.isWell, "8 seconds"))
+const well = Effect.flatMap(World, (world) => world.until("every book is live and true", world.isWell, "25 seconds"))
 
 /** Whether a book was doubted since now. */
 const doubtedFrom = (world: World["Type"]) => {
@@ -48,12 +48,12 @@ describe.concurrent("a connection", () => {
         const world = yield* World
         yield* well
         // Silence proves something only after a while of talk.
-        yield* world.until("trading", () => world.books.counters.applied > 1200, "10 seconds")
+        yield* world.until("trading", () => world.books.counters.applied > 1200, "25 seconds")
         world.worst()
         const from = world.events.length
         const since = () => world.events.slice(from)
         yield* world.inject(fault)
-        yield* world.until("new connections", () => world.server.stats().opened >= 6, "8 seconds")
+        yield* world.until("new connections", () => world.server.stats().opened >= 6, "25 seconds")
         yield* world.inject({ fault: "heal" })
         yield* well
         const gaps = () => since().filter((event) => event._tag === "Gap" && event.instrumentId === null)
@@ -111,7 +111,7 @@ describe.concurrent("a connection", () => {
   )
 })
 
-layer(WorldOf.layer({ markets: 8, rate: 200 }), { excludeTestServices: true, timeout: "20 seconds" })(
+layer(WorldOf.layer({ markets: 8, rate: 200 }), { excludeTestServices: true, timeout: "60 seconds" })(
   "a venue that trades",
   (it) => {
     it.effect("has all its books live, true and proved by their hashes", () =>
@@ -284,7 +284,7 @@ describe.concurrent("a venue that is quiet", () => {
     Effect.gen(function* () {
       const world = yield* World
       yield* well
-      yield* world.until("REST is asked", () => (world.server.stats().requests["GET /book"] ?? 0) >= 6, "8 seconds")
+      yield* world.until("REST is asked", () => (world.server.stats().requests["GET /book"] ?? 0) >= 6, "25 seconds")
       assert.strictEqual(world.server.stats().opened, 1)
       assert.isTrue(world.isWell())
     }).pipe(Effect.provide(WorldOf.layer({ markets: 2, rate: 0 })))

@@ -159,7 +159,7 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
         server.tick()
       }).pipe(Effect.repeat(Schedule.spaced(STEP)), Effect.forkScoped)
 
-      const until = (what: string, holds: () => boolean, within: Duration.DurationInput = "5 seconds") =>
+      const until = (what: string, holds: () => boolean, within: Duration.DurationInput = "20 seconds") =>
         Effect.sync(holds).pipe(
           Effect.repeat({ until: (held) => held, schedule: Schedule.spaced(STEP) }),
           Effect.timeoutOption(within),

@@ -8,7 +8,7 @@ describe("the exit code", () => {
     ["0 after success", Exit.succeed("done"), 0],
     ["0 when stopped as asked", Exit.interrupt(FiberId.none), 0],
     ["what a command ends with", Exit.fail(new ProcessExit({ code: 2 })), 2],
-    ["1 after any other failure", Exit.fail(new Error("no")), 1],
+    ["1 after any other failure", Exit.fail("no"), 1],
     ["1 after a defect", Exit.die("broken"), 1],
     [
       "1 when an interruption hides a failure",

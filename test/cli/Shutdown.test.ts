@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { hanging, stage } from "../../src/cli/Shutdown.ts"
 
-class Inner extends Context.Tag("parallax/test/cli/Shutdown/Inner")<Inner, string>() {}
+class Inner extends Context.Tag("parallax/test/cli/Shutdown.test/Inner")<Inner, string>() {}
 
 const closing = (name: string, closed: Array<string>) => Effect.addFinalizer(() => Effect.sync(() => closed.push(name)))
 

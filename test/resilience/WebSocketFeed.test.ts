@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Option, type Scope, Stream } from "effect"
-import { SocketError, type SocketOptions, open, type Session } from "../../src/resilience/WebSocketFeed.ts"
+import { type SocketError, type SocketOptions, open, type Session } from "../../src/resilience/WebSocketFeed.ts"
 import * as SocketServer from "../support/SocketServer.ts"
 
 const options = (url: string, changed: Partial<SocketOptions> = {}): SocketOptions => ({

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
@@ -40,7 +41,7 @@ const readAll = (session: Session) =>
         )
       )
     )
-    return { texts, end: Fiber.join(fiber) }
+    return { texts, end: Fiber.join(fiber), isOver: () => fiber.unsafePoll() !== null }
   })
 
 const refusedWith = <R>(connecting: Effect.Effect<unknown, SocketError, R>) => Effect.flip(connecting)
@@ -261,7 +262,7 @@ describe("the end of a connection", () => {
 
   for (const [what, bytes, message, code] of [
     ["text that is not UTF-8", [0x81, 2, 0xff, 0xfe], /UTF-8/i, 1007],
-    ["a frame that announces 200 MiB", [0x81, 127, 0, 0, 0, 0, 0x0c, 0x80, 0, 0], /payload/i, 1009],
+    ["a frame that announces 2 MiB", [0x81, 127, 0, 0, 0, 0, 0, 0x20, 0, 0], /payload/i, 1009],
     ["reserved bits", [0xf1, 1, 0x20], /RSV/, 1002]
   ] as const) {
     it.scopedLive(`comes with ${what}, and the peer is told (${code})`, () =>
@@ -304,13 +305,25 @@ describe("closing the scope", () => {
     })
   )
 
-  it.scopedLive("cuts a peer that does not answer the close", () =>
+  it.scopedLive("does not wait for a peer that does not answer the close, and cuts it after a second", () =>
     Effect.gen(function* () {
-      const { clients, opening } = yield* session({ onClient: ({ stream }) => stream.pause() })
+      const heard: Array<string> = []
+      const { opening } = yield* session({
+        onUpgrade: (stream, { headers }) => {
+          const key = `${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+          const accept = createHash("sha1").update(key).digest("base64")
+          stream.write(
+            `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+          )
+          stream.on("data", (bytes: Buffer) => heard.push(bytes[0] === 0x88 ? "close" : "something else"))
+          stream.on("end", () => heard.push("end"))
+          return true
+        }
+      })
       const exit = yield* Effect.exit(Effect.scoped(opening).pipe(Effect.timeout("500 millis")))
-      assert.isTrue(Exit.isSuccess(exit), "it does not wait for the peer")
-      clients[0]!.stream.resume()
-      yield* SocketServer.until("it is cut", () => clients[0]?.closed !== undefined)
+      assert.isTrue(Exit.isSuccess(exit))
+      yield* SocketServer.until("it is cut", () => heard.includes("end"), "3 seconds")
+      assert.deepStrictEqual(heard, ["close", "end"])
     })
   )
 
@@ -344,6 +357,19 @@ describe.concurrent("a peer that is frozen", () => {
     })
   )
 
+  it.scopedLive("did answer for a while", () =>
+    Effect.gen(function* () {
+      let answers = 0
+      const onMessage = ({ socket }: SocketServer.Client) => {
+        if (++answers <= 3) socket.send("PONG")
+      }
+      const { session } = yield* connect({ onMessage }, { heartbeat })
+      const { end } = yield* readAll(session)
+      assert.strictEqual((yield* end).reason, "frozen")
+      assert.strictEqual(answers, 4)
+    })
+  )
+
   it.scopedLive("is found although the pings cannot leave either", () =>
     Effect.gen(function* () {
       const { client, session } = yield* connect({ onMessage: () => {} }, { heartbeat })
@@ -370,7 +396,7 @@ describe.concurrent("a peer that is frozen", () => {
       yield* Effect.sleep("1200 millis")
       assert.isAtLeast(answering.client.received.length, 5)
       assert.isAtLeast(ends[1]!.texts.length, 20)
-      for (const { socket } of [answering.client, busy.client]) assert.strictEqual(socket.readyState, socket.OPEN)
+      assert.isFalse(ends[0]!.isOver() || ends[1]!.isOver())
       assert.deepStrictEqual(ends[0]!.texts, [], "replies are no data")
     })
   )
@@ -381,7 +407,7 @@ describe.concurrent("a peer that is frozen", () => {
       const mute = yield* connect({}, pinged)
       const alive = yield* connect({}, pinged)
       const { end } = yield* readAll(mute.session)
-      yield* readAll(alive.session)
+      const { isOver } = yield* readAll(alive.session)
       yield* Effect.forkScoped(
         Effect.forever(
           Effect.delay(
@@ -391,7 +417,7 @@ describe.concurrent("a peer that is frozen", () => {
         )
       )
       assert.match((yield* end).message, /frozen: no ping and no data/)
-      assert.strictEqual(alive.client.socket.readyState, alive.client.socket.OPEN)
+      assert.isFalse(isOver())
     })
   )
 
@@ -444,10 +470,10 @@ describe.concurrent("a peer that is frozen", () => {
       })
       const { client, session } = yield* connect({}, silence(probe))
       clients.push(client)
-      const { texts } = yield* readAll(session)
+      const { isOver, texts } = yield* readAll(session)
       yield* SocketServer.until("two questions", () => asked >= 2, "8 seconds")
       assert.isAtLeast(texts.length, 1)
-      assert.strictEqual(client.socket.readyState, client.socket.OPEN)
+      assert.isFalse(isOver())
     })
   )
 
@@ -459,9 +485,9 @@ describe.concurrent("a peer that is frozen", () => {
       )
       for (const n of numbers(100)) client.socket.send(n)
       yield* Effect.sleep("2500 millis")
-      const { texts } = yield* readAll(session)
+      const { isOver, texts } = yield* readAll(session)
       yield* SocketServer.until("all of them", () => texts.length === 100)
-      assert.strictEqual(client.socket.readyState, client.socket.OPEN)
+      assert.isFalse(isOver())
     })
   )
 })

@@ -121,6 +121,37 @@ describe("subscriptions", () => {
     }).pipe(Effect.provide(quiet))
   )
 
+  it.scopedLive("that changed while there was no connection are made once, with the connection", () =>
+    Effect.gen(function* () {
+      let refused = 0
+      const { desired, events, server, tags } = yield* start(
+        {
+          onUpgrade: (stream) => {
+            if (refused > 0) return false
+            refused++
+            stream.end("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")
+            return true
+          }
+        },
+        instruments(0, 2)
+      )
+      yield* SocketServer.until("a refusal", () => refused === 1)
+      yield* SubscriptionRef.set(desired, instruments(1, 4))
+      yield* SocketServer.until("a connection", () => tags().includes("Subscribed"))
+      yield* SubscriptionRef.set(desired, instruments(1, 5))
+      yield* SocketServer.until(
+        "one more",
+        () => server.clients[0] !== undefined && commands(server.clients[0]).length >= 2
+      )
+      assert.deepStrictEqual(
+        commands(server.clients[0]!).map((one) => one.assets_ids),
+        [[token(1), token(2), token(3)], [token(4)]]
+      )
+      const told = events.flatMap((event) => (event._tag === "Subscribed" ? [event.instrumentIds.length] : []))
+      assert.deepStrictEqual(told, [3, 1])
+    }).pipe(Effect.provide(quiet))
+  )
+
   it.scopedLive("that are all gone close the socket, and say on which connection they ended", () =>
     Effect.gen(function* () {
       const { desired, events, feed, server, tags } = yield* start({}, instruments(0, 2))

@@ -134,17 +134,26 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
       const tokens = () =>
         [...venue.markets()].filter((market) => market.open()).flatMap((market) => market.info.tokens)
       const view = (token: string) => books.view(instrumentId(POLYMARKET, token))
-      const isTrue = (token: string, shown: BookView): boolean => {
+      const status = (token: string) => books.view(instrumentId(POLYMARKET, token), 0)
+      /** What was last compared and equal: comparing whole books again and again would cost more than the rest. */
+      const compared = new Map<string, string>()
+      const isTrue = (token: string, { receivedTime, venueTime }: BookView): boolean => {
         const found = venue.find(token)
         const state = found?.market.book(found.outcome)
-        return state !== undefined && wire(shown.bids) === state.bids && wire(shown.asks) === state.asks
+        if (state === undefined) return false
+        const what = `${receivedTime} ${venueTime} ${state.hash}`
+        if (compared.get(token) === what) return true
+        const { asks, bids } = view(token)!
+        const equal = wire(bids) === state.bids && wire(asks) === state.asks
+        if (equal) compared.set(token, what)
+        return equal
       }
 
       let worst = 0
       const wrongSince = new Map<string, number>()
       const judge = () => {
         for (const token of tokens()) {
-          const shown = view(token)
+          const shown = status(token)
           if (shown?.status !== "live" || isTrue(token, shown)) wrongSince.delete(token)
           else {
             const since = wrongSince.get(token) ?? now()
@@ -167,7 +176,7 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
         )
       const isWell = () =>
         tokens().every((token) => {
-          const shown = view(token)
+          const shown = status(token)
           return shown?.status === "live" && isTrue(token, shown)
         })
       return {

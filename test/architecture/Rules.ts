@@ -26,13 +26,25 @@ const rules: ReadonlyArray<Rule> = [
   },
   { of: "src/venues/Venue.ts", imports: ["src/domain/**"], packages: ["effect"] },
   {
+    // What all venues share of a feed: it knows none of them.
+    of: "src/venues/SocketFeed.ts",
+    imports: ["src/domain/**", "src/resilience/**", "src/venues/Venue.ts"],
+    packages: ["effect"]
+  },
+  {
     of: "src/venues/Venues.ts",
     imports: ["src/domain/**", "src/resilience/**", "src/venues/Venue.ts", "src/venues/*/*.ts"],
     packages: ["effect", "@effect/platform"]
   },
   {
     of: "src/venues/<v>/**",
-    imports: ["src/domain/**", "src/resilience/**", "src/venues/Venue.ts", "src/venues/<v>/**"],
+    imports: [
+      "src/domain/**",
+      "src/resilience/**",
+      "src/venues/Venue.ts",
+      "src/venues/SocketFeed.ts",
+      "src/venues/<v>/**"
+    ],
     packages: ["effect", "@effect/platform", "@effect/experimental", "node"]
   },
   {

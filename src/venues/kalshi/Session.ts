@@ -6,9 +6,9 @@ import { Chunk, Clock, Effect, Option, Queue, Stream } from "effect"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
 import type { ConnectGate } from "../../resilience/ConnectGate.ts"
-import type { Shard } from "../../resilience/Shards.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import * as SocketFeed from "../SocketFeed.ts"
 import { refusal } from "./Client.ts"
 import type { ClockSkew } from "./ClockSkew.ts"
 import type { KalshiConfig } from "./Config.ts"
@@ -33,10 +33,8 @@ const PROBE_GRACE = 5_000
 const MAX_LISTINGS = 256
 const LISTING_DELAY = "5 seconds"
 
-/** A slot with its share of the markets, and what is open in it now. */
-export interface Line {
-  readonly slot: Slot.Slot
-  readonly shard: Shard<Instrument>
+/** A line, and what is open in it now. */
+export interface Line extends SocketFeed.Line {
   subscriptions: Subscriptions.Subscriptions | undefined
 }
 
@@ -58,7 +56,6 @@ export const isHalting = ({ code, reason }: WebSocketFeed.SocketError): boolean 
 
 const tickers = (instruments: Iterable<Instrument>) =>
   Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
-const ids = (instruments: Iterable<Instrument>) => Array.from(instruments, ({ id }) => id)
 
 export const make = (
   options: SessionOptions
@@ -79,7 +76,7 @@ export const make = (
       : error
 
   /** Whether REST knows of a trade that a silent socket did not bring; no answer counts as bad news. */
-  const probe = (shard: Shard<Instrument>, latest: ReadonlyMap<string, number>) =>
+  const probe = (shard: SocketFeed.Line["shard"], latest: ReadonlyMap<string, number>) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const candidates = [...latest].slice(-PROBES)
@@ -127,7 +124,7 @@ export const make = (
         watch(wanted)
         let control: Array<FeedEvent> = [
           { _tag: "Connected", venue: KALSHI, slot: slot.name, connection, receivedTime: opened },
-          { _tag: "Subscribed", venue: KALSHI, connection, instrumentIds: ids(wanted), receivedTime: opened }
+          { _tag: "Subscribed", venue: KALSHI, connection, instrumentIds: SocketFeed.ids(wanted), receivedTime: opened }
         ]
         let fatal: WebSocketFeed.SocketError | undefined
         const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
@@ -151,8 +148,9 @@ export const make = (
           const receivedTime = yield* Clock.currentTimeMillis
           const about = { venue: KALSHI, connection, receivedTime }
           watch(added)
-          if (removed.length > 0) control.push({ _tag: "Unsubscribed", ...about, instrumentIds: ids(removed) })
-          if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: ids(added) })
+          if (removed.length > 0)
+            control.push({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) })
+          if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: SocketFeed.ids(added) })
           yield* socket.wake
           yield* tasks.offer(Effect.zipRight(subscriptions.remove(tickers(removed)), subscriptions.add(tickers(added))))
         })

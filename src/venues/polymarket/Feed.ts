@@ -1,12 +1,10 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
-import { Chunk, Clock, Duration, Effect, Option, Queue, Ref, type Scope, Stream } from "effect"
+import { Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
-import * as ConnectGate from "../../resilience/ConnectGate.ts"
-import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
-import { type Shard, sharded } from "../../resilience/Shards.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import * as SocketFeed from "../SocketFeed.ts"
 import type { Feed } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
 import { makeDecoder } from "./Normalize.ts"
@@ -15,17 +13,11 @@ import type { Rest } from "./Rest.ts"
 
 /** A single frame with thousands of ids makes the server close (§5.4). */
 const IDS_PER_FRAME = 100
-/** The SDK's own range (§5.1). */
-const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
 /** At most ten handshakes a second: many at once are answered with 429 (§5.4). */
 const HANDSHAKE_SPACING = "100 millis"
-/** A refusal for good (401, 403, close 1008) is asked again this seldom, so that it ends without a hand. */
-const HALT = Duration.minutes(15)
 const HIGH_WATER = { frames: 8_192, bytes: 8 * 1024 * 1024 }
 /** The dump of 100 deep books takes about half a megabyte. */
 const MAX_PAYLOAD = 32 * 1024 * 1024
-/** Events that may wait for the reader, over all sockets. */
-const BUFFER = 16_384
 /** Books compared over REST when a socket falls silent: those that spoke last. */
 const PROBES = 3
 /** How long they may take, whatever a Retry-After says. */
@@ -36,8 +28,6 @@ const PONG = Buffer.from("PONG")
 const isHalting = (error: WebSocketFeed.SocketError): boolean =>
   (error.reason === "refused" && (error.code === 401 || error.code === 403)) ||
   (error.reason === "closed" && error.code === 1008)
-
-const atLeast = (error: WebSocketFeed.SocketError): Duration.Duration => (isHalting(error) ? HALT : error.retryAfter)
 
 const chunked = <A>(items: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
@@ -52,23 +42,15 @@ const addFrame = (ids: ReadonlyArray<string>) =>
   JSON.stringify({ assets_ids: ids, operation: "subscribe", custom_feature_enabled: true })
 const removeFrame = (ids: ReadonlyArray<string>) => JSON.stringify({ assets_ids: ids, operation: "unsubscribe" })
 
-const ids = (instruments: Iterable<Instrument>) => Array.from(instruments, ({ id }) => id)
-
 export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const gate = yield* ConnectGate.make<WebSocketFeed.SocketError>({
-      ...BACKOFF,
-      spacing: HANDSHAKE_SPACING,
-      atLeast
-    })
-    const slots = yield* Ref.make<ReadonlyMap<number, readonly [Slot.Slot, Shard<Instrument>]>>(new Map())
-    const slotOf = new WeakMap<Shard<Instrument>, Slot.Slot>()
+    const gate = yield* SocketFeed.gate(HANDSHAKE_SPACING, isHalting)
 
     /**
      * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
      * effect waits for the end of the turn.
      */
-    const session = (slot: Slot.Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+    const session = ({ shard, slot }: SocketFeed.Line): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
           const connection = yield* Slot.begin(slot)
@@ -98,7 +80,13 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           const wanted = [...shard.items.values()]
           let control: Array<FeedEvent> = [
             { _tag: "Connected", venue: POLYMARKET, slot: slot.name, connection, receivedTime: opened },
-            { _tag: "Subscribed", venue: POLYMARKET, connection, instrumentIds: ids(wanted), receivedTime: opened }
+            {
+              _tag: "Subscribed",
+              venue: POLYMARKET,
+              connection,
+              instrumentIds: SocketFeed.ids(wanted),
+              receivedTime: opened
+            }
           ]
           for (const [i, part] of chunked(tokens(wanted), IDS_PER_FRAME).entries()) {
             yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
@@ -109,8 +97,9 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
             const { added, removed } = yield* Queue.take(shard.changes)
             const receivedTime = yield* Clock.currentTimeMillis
             const about = { venue: POLYMARKET, connection, receivedTime }
-            if (removed.length > 0) control.push({ _tag: "Unsubscribed", ...about, instrumentIds: ids(removed) })
-            if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: ids(added) })
+            if (removed.length > 0)
+              control.push({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) })
+            if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: SocketFeed.ids(added) })
             yield* socket.wake
             for (const part of chunked(tokens(removed), IDS_PER_FRAME)) yield* socket.send(removeFrame(part))
             for (const part of chunked(tokens(added), IDS_PER_FRAME)) yield* socket.send(addFrame(part))
@@ -165,7 +154,7 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
      * Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. Where nothing came at
      * all, any book is news.
      */
-    const probe = (shard: Shard<Instrument>, latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
+    const probe = (shard: SocketFeed.Line["shard"], latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
       Effect.suspend(() => {
         const spoke = [...latest].filter(([token]) => shard.items.has(token)).map(([, one]) => one)
         const all = spoke.length > 0 ? spoke : Array.from(shard.items.values(), (one) => [one, 0] as const)
@@ -191,76 +180,15 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
         )
       })
 
-    const onEnd = (slot: Slot.Slot) => (error: WebSocketFeed.SocketError, attempt: number) =>
-      Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        const wasConnected = slot.state === "connected"
-        slot.attempts = attempt
-        Slot.enter(slot, isHalting(error) ? "halted" : "waiting", error.message, now)
-        const event: FeedEvent = {
-          _tag: "Disconnected",
-          venue: POLYMARKET,
-          slot: slot.name,
-          connection: slot.connection,
-          reason: error.message,
-          receivedTime: now
-        }
-        yield* Slot.reportDown(
-          slot,
-          isHalting(error) ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting",
-          error.message
-        )
-        return wasConnected ? [event] : []
-      }).pipe(Effect.annotateLogs({ venue: POLYMARKET, slot: slot.name, connection: slot.connection }))
-
-    const connection = (slot: Slot.Slot, shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
-      reconnecting(
-        session(slot, shard),
-        () =>
-          new WebSocketFeed.SocketError({
-            reason: "closed",
-            code: 1000,
-            detail: "the stream ended",
-            retryAfter: Duration.zero
-          }),
-        {
-          schedule: backoff(BACKOFF),
-          ended: (error) => Slot.sessionEnd(slot, atLeast(error)),
-          onEnd: onEnd(slot)
-        }
-      )
-
+    const feed = yield* SocketFeed.make({
+      venue: POLYMARKET,
+      perConnection: config.max_assets_per_connection,
+      isHalting,
+      line: (line) => line,
+      session
+    })
     return {
-      events: (desired) =>
-        sharded({
-          desired,
-          id: (instrument) => instrument.venueInstrumentId,
-          perShard: config.max_assets_per_connection,
-          bufferSize: BUFFER,
-          run: (shard) =>
-            Stream.unwrap(
-              Effect.gen(function* () {
-                const slot = Slot.make(`${POLYMARKET}-${shard.index}`, yield* Clock.currentTimeMillis)
-                slotOf.set(shard, slot)
-                yield* Ref.update(slots, (all) => new Map(all).set(shard.index, [slot, shard]))
-                return connection(slot, shard)
-              })
-            ).pipe(
-              Stream.ensuring(Ref.update(slots, (all) => new Map([...all].filter(([index]) => index !== shard.index))))
-            ),
-          onEmpty: (shard, removed) =>
-            Effect.map(Clock.currentTimeMillis, (receivedTime) => [
-              {
-                _tag: "Unsubscribed",
-                venue: POLYMARKET,
-                connection: slotOf.get(shard)?.feeding ?? "",
-                instrumentIds: ids(removed),
-                receivedTime
-              }
-            ])
-        }),
-      connections: Effect.map(Ref.get(slots), (all) =>
-        [...all.values()].map(([slot, shard]) => ({ ...Slot.summary(slot, shard.items.size), venue: POLYMARKET }))
-      )
+      events: feed.events,
+      connections: Effect.map(feed.lines, (lines) => lines.map((line) => SocketFeed.info(POLYMARKET, line)))
     }
   })

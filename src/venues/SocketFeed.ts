@@ -1,0 +1,126 @@
+/**
+ * What the feeds of all venues have in common on sockets: as many connections as the instruments need, each a stream
+ * that reconnects; one gate for their handshakes; and how their ends are told.
+ */
+import { Clock, Duration, Effect, Ref, type Scope, Stream } from "effect"
+import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
+import type { FeedEvent } from "../domain/MarketEvent.ts"
+import * as ConnectGate from "../resilience/ConnectGate.ts"
+import { backoff, reconnecting } from "../resilience/Reconnect.ts"
+import { type Shard, sharded } from "../resilience/Shards.ts"
+import * as Slot from "../resilience/Slot.ts"
+import { SocketError } from "../resilience/WebSocketFeed.ts"
+import type { ConnectionInfo, Feed } from "./Venue.ts"
+
+/** The range of the official clients' own delays. */
+const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
+/** A refusal for good (401, 403) is asked again this seldom, so that it ends without a hand. */
+const HALT = Duration.minutes(15)
+/** Events that may wait for the reader, over all sockets. */
+const BUFFER = 16_384
+
+/** One slot with its share of the instruments, over all the connections that fill it. */
+export interface Line {
+  readonly slot: Slot.Slot
+  readonly shard: Shard<Instrument>
+}
+
+export const ids = (instruments: Iterable<Instrument>): ReadonlyArray<InstrumentId> =>
+  Array.from(instruments, ({ id }) => id)
+
+/** Whether no retry can mend what ended a connection. */
+export type IsHalting = (error: SocketError) => boolean
+
+const atLeast = (isHalting: IsHalting) => (error: SocketError) => (isHalting(error) ? HALT : error.retryAfter)
+
+/** The gate that all handshakes with a venue pass, with at least `spacing` between two. */
+export const gate = (
+  spacing: Duration.DurationInput,
+  isHalting: IsHalting
+): Effect.Effect<ConnectGate.ConnectGate<SocketError>, never, Scope.Scope> =>
+  ConnectGate.make<SocketError>({ ...BACKOFF, spacing, atLeast: atLeast(isHalting) })
+
+export interface SocketFeedOptions<L extends Line> {
+  readonly venue: VenueId
+  /** Instruments on one connection. */
+  readonly perConnection: number
+  readonly isHalting: IsHalting
+  /** What the venue keeps of a line besides. */
+  readonly line: (line: Line) => L
+  /** One connection's life: fails when it ends, whatever the reason. */
+  readonly session: (line: L) => Stream.Stream<FeedEvent, SocketError>
+}
+
+export interface SocketFeed<L extends Line> {
+  readonly events: Feed["events"]
+  readonly lines: Effect.Effect<ReadonlyArray<L>>
+}
+
+/** A line as `/api/v1/feeds` shows it. */
+export const info = (venue: VenueId, { shard, slot }: Line): ConnectionInfo => ({
+  ...Slot.summary(slot, shard.items.size),
+  venue
+})
+
+const cleanEnd = () =>
+  new SocketError({ reason: "closed", code: 1000, detail: "the stream ended", retryAfter: Duration.zero })
+
+export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effect<SocketFeed<L>> =>
+  Effect.gen(function* () {
+    const { isHalting, venue } = options
+    const lines = yield* Ref.make<ReadonlyMap<number, L>>(new Map())
+    const slotOf = new WeakMap<Shard<Instrument>, Slot.Slot>()
+
+    const onEnd = (slot: Slot.Slot) => (error: SocketError, attempt: number) =>
+      Effect.gen(function* () {
+        const receivedTime = yield* Clock.currentTimeMillis
+        const wasConnected = slot.state === "connected"
+        const { connection, name } = slot
+        const reason = error.message
+        const halted = isHalting(error)
+        slot.attempts = attempt
+        Slot.enter(slot, halted ? "halted" : "waiting", reason, receivedTime)
+        yield* Slot.reportDown(
+          slot,
+          halted ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting",
+          reason
+        )
+        const event: FeedEvent = { _tag: "Disconnected", venue, slot: name, connection, reason, receivedTime }
+        return wasConnected ? [event] : []
+      }).pipe(Effect.annotateLogs({ venue, slot: slot.name, connection: slot.connection }))
+
+    const connection = (line: L): Stream.Stream<FeedEvent> =>
+      reconnecting(options.session(line), cleanEnd, {
+        schedule: backoff(BACKOFF),
+        ended: (error) => Slot.sessionEnd(line.slot, atLeast(isHalting)(error)),
+        onEnd: onEnd(line.slot)
+      })
+
+    const run = (shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
+          slotOf.set(shard, slot)
+          const line = options.line({ slot, shard })
+          yield* Ref.update(lines, (all) => new Map(all).set(shard.index, line))
+          return connection(line)
+        })
+      ).pipe(Stream.ensuring(Ref.update(lines, (all) => new Map([...all].filter(([index]) => index !== shard.index)))))
+
+    return {
+      events: (desired) =>
+        sharded({
+          desired,
+          id: (instrument) => instrument.venueInstrumentId,
+          perShard: options.perConnection,
+          bufferSize: BUFFER,
+          run,
+          onEmpty: (shard, removed) =>
+            Effect.map(Clock.currentTimeMillis, (receivedTime) => {
+              const feeding = slotOf.get(shard)?.feeding ?? ""
+              return [{ _tag: "Unsubscribed", venue, connection: feeding, instrumentIds: ids(removed), receivedTime }]
+            })
+        }),
+      lines: Effect.map(Ref.get(lines), (all) => [...all.values()])
+    }
+  })

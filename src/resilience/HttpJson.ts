@@ -25,6 +25,16 @@ export const isTransient = (error: HttpFailure): boolean =>
   error.status === 429 ||
   error.status >= 500
 
+/** What a failed request means to whoever made it. */
+export const meaning = (error: HttpFailure) => {
+  if (error.reason === "unreachable" || error.reason === "timeout") return error.reason
+  if (error.reason === "body") return "protocol"
+  if (error.status === 429) return "rate-limited"
+  if (error.status === 401 || error.status === 403) return "unauthorized"
+  if (error.status === 404) return "not-found"
+  return isTransient(error) ? "unavailable" : "rejected"
+}
+
 export interface RequestOptions {
   readonly query?: ReadonlyArray<readonly [string, string]>
   readonly body?: HttpBody.HttpBody

@@ -38,15 +38,6 @@ export const errorText = (body: string): string =>
     }
   })
 
-const reasonOf = (failure: HttpJson.HttpFailure): VenueErrorReason => {
-  if (failure.reason === "unreachable" || failure.reason === "timeout") return failure.reason
-  if (failure.reason === "body") return "protocol"
-  if (failure.status === 429) return "rate-limited"
-  if (failure.status === 401 || failure.status === 403) return "unauthorized"
-  if (failure.status === 404) return "not-found"
-  return HttpJson.isTransient(failure) ? "unavailable" : "rejected"
-}
-
 /** A refused signature with what is known of the clock, which is the likeliest cause that is not the key's fault. */
 const withClock = (text: string, clockSkew: ClockSkew): string => {
   const warning = clockSkew.warning()
@@ -90,7 +81,7 @@ export const make = (
     const quota: Quota = { scope: "kalshi rest", limit: config.max_requests_per_second, window: "1 seconds" }
 
     const venueError = (failure: HttpJson.HttpFailure): VenueError => {
-      const reason = reasonOf(failure)
+      const reason = HttpJson.meaning(failure)
       return new VenueError({
         venue: KALSHI,
         reason,

@@ -1,6 +1,6 @@
 /** The API key as the configuration gives it: none, a working one, or one that cannot be used and why. */
-import { Effect, Redacted } from "effect"
 import { readFile } from "node:fs/promises"
+import { Effect, Redacted } from "effect"
 import type { KalshiConfig } from "./Config.ts"
 import * as Signing from "./Signing.ts"
 

@@ -5,24 +5,12 @@
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import { complement } from "../../domain/Money.ts"
+import { decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
 import * as Lifecycle from "./Lifecycle.ts"
-import { decodeWith, KALSHI, levelsOf, type NoPrices, takerSide } from "./Normalize.ts"
+import { KALSHI, levelsOf, type NoPrices, takerSide } from "./Normalize.ts"
 import * as Quotes from "./Quotes.ts"
-import {
-  Fault,
-  integer,
-  isObject,
-  type Json,
-  levelPrice,
-  object,
-  optionalText,
-  price,
-  signed,
-  size,
-  stamp,
-  text
-} from "./Reading.ts"
+import { integer, levelPrice, optionalText, price, signed, size, stamp, text } from "./Reading.ts"
 import * as Sequence from "./Sequence.ts"
 import { type Channel, ErrorMessage, LifecycleMessage, SubscribedMessage } from "./Wire.ts"
 

@@ -6,11 +6,12 @@
 import { Array as Arr, Effect, Either, Option, Order, Stream } from "effect"
 import type { Market } from "../../domain/Market.ts"
 import { parseSize, SCALE } from "../../domain/Money.ts"
+import { isAbout, slugOf } from "../../domain/Topic.ts"
+import { isObject } from "../../resilience/Reading.ts"
 import type { MarketFilter, MarketPage, VenueError } from "../Venue.ts"
 import { failed } from "./Client.ts"
 import type { KalshiConfig } from "./Config.ts"
 import { type EventFacts, eventFacts, isCombo, KALSHI, market as toMarket, wireMarket } from "./Normalize.ts"
-import { isObject } from "./Reading.ts"
 import { absent, type Rest } from "./Rest.ts"
 import type * as Wire from "./Wire.ts"
 
@@ -26,16 +27,6 @@ export interface Markets {
   readonly wants: (market: Market, filter: MarketFilter) => boolean
   readonly find: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
 }
-
-/** A topic however it is written: `Climate and Weather` is `climate-and-weather`. */
-const slugOf = (topic: string): string =>
-  topic
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "")
-
-const isAbout = (market: Market, topics: ReadonlySet<string>): boolean =>
-  topics.size === 0 || topics.has(slugOf(market.category ?? "")) || market.tags.some((tag) => topics.has(slugOf(tag)))
 
 const volumeOf = (market: Wire.Market): number => Math.max(0, parseSize(market.volume_24h_fp ?? ""))
 const byVolume = Order.mapInput(Order.reverse(Order.number), volumeOf)

@@ -4,7 +4,7 @@
  * A market has one book and one instrument, `kalshi:<ticker>`, which is YES. NO is the same book seen from the other
  * side and has no instrument; where a winner must be named, NO is `kalshi:<ticker>:no`.
  */
-import { DateTime, Either, Option, ParseResult, Schema } from "effect"
+import { DateTime, Either, Option } from "effect"
 import {
   type Instrument,
   instrumentId,
@@ -16,8 +16,9 @@ import {
 import type { BookSnapshot, Trade } from "../../domain/MarketEvent.ts"
 import { complement, parseSize, type Size } from "../../domain/Money.ts"
 import type { Level } from "../../domain/OrderBook.ts"
+import { decodeWith, Fault, shown } from "../../resilience/Reading.ts"
 import { finestStep } from "./PriceGrid.ts"
-import { Fault, instant, levelPrice, price, shown, size } from "./Reading.ts"
+import { instant, levelPrice, price, size } from "./Reading.ts"
 import * as Wire from "./Wire.ts"
 
 export const KALSHI = VenueId.make("kalshi")
@@ -93,15 +94,6 @@ const caught = <A>(read: () => A): Either.Either<A, Fault> => {
     throw fault
   }
 }
-
-/** Decodes with a schema inside a reader. */
-export const decodeWith =
-  <A, I>(schema: Schema.Schema<A, I>) =>
-  (value: unknown): A =>
-    Either.getOrThrowWith(Schema.decodeUnknownEither(schema)(value), (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      return new Fault(issue?.path.join(".") ?? "", issue?.message ?? "does not decode")
-    })
 
 /** What a market takes from its event and series. */
 export interface EventFacts {

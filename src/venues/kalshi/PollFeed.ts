@@ -6,12 +6,12 @@
 import { Array as Arr, Chunk, Clock, Duration, Effect, Order, Ref, Stream, type SubscriptionRef } from "effect"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
+import { isObject } from "../../resilience/Reading.ts"
 import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import { type Feed, VenueError } from "../Venue.ts"
 import type { KalshiConfig } from "./Config.ts"
 import { KALSHI } from "./Normalize.ts"
-import { isObject } from "./Reading.ts"
 import { BOOKS_PER_REQUEST, MARKETS_PER_PAGE, type Rest } from "./Rest.ts"
 
 const BACKOFF = { base: "1 seconds", cap: "1 minutes", healthyAfter: "10 seconds" } as const

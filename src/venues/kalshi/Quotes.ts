@@ -5,7 +5,8 @@
 import type { InstrumentId } from "../../domain/Market.ts"
 import type { BestQuote, FeedEvent } from "../../domain/MarketEvent.ts"
 import { type Price, SCALE } from "../../domain/Money.ts"
-import { type Json, price, size } from "./Reading.ts"
+import { type Json } from "../../resilience/Reading.ts"
+import { price, size } from "./Reading.ts"
 
 /** For so long, in milliseconds. */
 const SETTLES_AFTER = 3_000

@@ -1,27 +1,6 @@
 /** Reading values of unknown shape by hand, for the hot path: each reader returns the value or throws a {@link Fault}. */
 import { parseDecimal, parsePrice, parseSize, type Price, SCALE, type Size } from "../../domain/Money.ts"
-
-/** A value that is not what the protocol says, and where in the message it stands. */
-export class Fault {
-  readonly path: string
-  readonly problem: string
-  constructor(path: string, problem: string) {
-    this.path = path
-    this.problem = problem
-  }
-}
-
-export type Json = Readonly<Record<string, unknown>>
-
-export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? String(value)
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-export const object = (value: unknown, path: string): Json => {
-  if (isObject(value)) return value
-  throw new Fault(path, `an object expected, not ${shown(value)}`)
-}
+import { Fault, type Json, shown } from "../../resilience/Reading.ts"
 
 export const text = (value: unknown, path: string): string => {
   if (typeof value === "string") return value

@@ -2,7 +2,8 @@
 import { DateTime, Either, Option } from "effect"
 import { instrumentId, type Market, marketId } from "../../domain/Market.ts"
 import { parseDecimal, type Price, SCALE, type Size } from "../../domain/Money.ts"
-import { decodeWith, Fault, isObject, type Json, POLYMARKET, shown } from "./Reading.ts"
+import { decodeWith, Fault, isObject, type Json, shown } from "../../resilience/Reading.ts"
+import { POLYMARKET } from "./Reading.ts"
 import { ClobMarket, GammaMarket, NewMarketMessage } from "./Wire.ts"
 
 /** Metadata prints numbers; they are decimals with few digits, so their shortest text is exact. */

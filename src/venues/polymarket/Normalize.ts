@@ -6,20 +6,15 @@ import { Either } from "effect"
 import { instrumentId, type Instrument, type InstrumentId, type Market, marketId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
 import { formatDecimal } from "../../domain/Money.ts"
+import { array, decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
 import { listedMarket } from "./Markets.ts"
 import {
-  array,
   best,
   bookSide,
-  decodeWith,
-  Fault,
   hashOf,
-  isObject,
-  type Json,
   levelPrice,
   levels,
-  object,
   optionalText,
   POLYMARKET,
   price,

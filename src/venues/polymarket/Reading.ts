@@ -2,29 +2,12 @@
  * Reading values of the venue's messages: each is what the protocol says, or a {@link Fault} that names its path
  * (Polymarket reference §2.3, §5.2).
  */
-import { Either, ParseResult, Schema } from "effect"
 import { VenueId } from "../../domain/Market.ts"
 import { parsePrice, parseSize, type Price, SCALE, type Size } from "../../domain/Money.ts"
 import type { Level, Side } from "../../domain/OrderBook.ts"
+import { array, Fault, object, shown } from "../../resilience/Reading.ts"
 
 export const POLYMARKET = VenueId.make("polymarket")
-
-/** A value that is not what the protocol says, and where in the message it stands. */
-export class Fault {
-  readonly path: string
-  readonly problem: string
-  constructor(path: string, problem: string) {
-    this.path = path
-    this.problem = problem
-  }
-}
-
-export type Json = Readonly<Record<string, unknown>>
-
-export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? String(value)
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Decimals are text on the socket; test doubles and some endpoints print numbers. */
 export const text = (value: unknown, path: string): string => {
@@ -77,16 +60,6 @@ export const bookSide = (value: unknown, path: string): Side => {
   throw new Fault(path, `BUY or SELL expected, not ${shown(value)}`)
 }
 
-export const array = (value: unknown, path: string): ReadonlyArray<unknown> => {
-  if (Array.isArray(value)) return value
-  throw new Fault(path, `a list expected, not ${shown(value)}`)
-}
-
-export const object = (value: unknown, path: string): Json => {
-  if (isObject(value)) return value
-  throw new Fault(path, `an object expected, not ${shown(value)}`)
-}
-
 export const levels = (value: unknown, path: string): Array<Level> =>
   array(value, path).map((entry, i) => {
     const level = object(entry, `${path}[${i}]`)
@@ -99,11 +72,3 @@ export const levels = (value: unknown, path: string): Array<Level> =>
 export const optionalText = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
 export const hashOf = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null)
-
-export const decodeWith =
-  <A, I>(schema: Schema.Schema<A, I>) =>
-  (value: unknown): A =>
-    Either.getOrThrowWith(Schema.decodeUnknownEither(schema)(value), (error) => {
-      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-      return new Fault(issue?.path.join(".") ?? "", issue?.message ?? "does not decode")
-    })

@@ -4,6 +4,7 @@ import { Clock, Effect, Either, Option, ParseResult, Schema, Stream } from "effe
 import type { Instrument, Market } from "../../domain/Market.ts"
 import type { BookSnapshot } from "../../domain/MarketEvent.ts"
 import { SCALE } from "../../domain/Money.ts"
+import { isAbout, slugOf } from "../../domain/Topic.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
 import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
 import { type MarketFilter, type MarketPage, VenueError, type VenueErrorReason } from "../Venue.ts"
@@ -27,19 +28,10 @@ const GAMMA_PAGE_SIZE = 100
 /** Base64 of "-1": the CLOB's mark for the end of a list (§2.2). */
 const END_CURSOR = "LTE="
 
-const reasonOf = (failure: HttpJson.HttpFailure): VenueErrorReason => {
-  if (failure.reason === "unreachable" || failure.reason === "timeout") return failure.reason
-  if (failure.reason === "body") return "protocol"
-  if (failure.status === 429) return "rate-limited"
-  if (failure.status === 401 || failure.status === 403) return "unauthorized"
-  if (failure.status === 404) return "not-found"
-  return HttpJson.isTransient(failure) ? "unavailable" : "rejected"
-}
-
 const venueError = (failure: HttpJson.HttpFailure): VenueError =>
   new VenueError({
     venue: POLYMARKET,
-    reason: reasonOf(failure),
+    reason: HttpJson.meaning(failure),
     where: `${failure.method} ${failure.url}`,
     detail: failure.detail,
     retryAfter: failure.retryAfter,
@@ -56,16 +48,6 @@ export interface Rest {
   readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
   readonly snapshot: (instrument: Instrument) => Effect.Effect<BookSnapshot, VenueError>
 }
-
-/** A topic as it stands in a tag's slug. */
-const slugOf = (topic: string): string =>
-  topic
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "")
-
-const isAbout = (market: Market, topics: ReadonlySet<string>): boolean =>
-  topics.size === 0 || topics.has(slugOf(market.category ?? "")) || market.tags.some((tag) => topics.has(slugOf(tag)))
 
 const partition = (page: string, read: ReadonlyArray<Either.Either<Market, Rejected>>): MarketPage => ({
   page,

@@ -4,7 +4,6 @@
  * entry, which shares `effect` with the program that imports it).
  */
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises"
-import { existsSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -64,10 +63,6 @@ const write = async (file) => {
 }
 
 const make = async (entry, outfile, options) => {
-  if (!existsSync(join(root, entry))) {
-    console.warn(`${entry} is not there yet: ${outfile} not built`)
-    return
-  }
   const result = await build({ ...common, entryPoints: [entry], outfile: join(root, outfile), ...options })
   await Promise.all(result.outputFiles.map(write))
   const bytes = result.outputFiles.find((file) => file.path.endsWith(".js")).contents.length

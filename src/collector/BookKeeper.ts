@@ -13,124 +13,28 @@ import type {
   MarketEvent,
   SequenceGap
 } from "../domain/MarketEvent.ts"
-import type { Price, Size } from "../domain/Money.ts"
+import type { Size } from "../domain/Money.ts"
 import * as OrderBook from "../domain/OrderBook.ts"
 import type { BookVerifier, Verdict } from "../venues/Venue.ts"
+import {
+  awaitsSnapshot,
+  type BookCounters,
+  type BookView,
+  type Entry,
+  hold,
+  isDisowned,
+  isFresh,
+  make as makeEntry,
+  momentOf,
+  newerThan,
+  quoteFault,
+  restart,
+  type SharedLoss,
+  view as viewOf
+} from "./BookEntry.ts"
+import * as BookGaps from "./BookGaps.ts"
 
-/** A book as its readers see it: a copy. Levels best first; times in milliseconds. */
-export interface BookView {
-  readonly instrumentId: InstrumentId
-  readonly venue: VenueId
-  readonly connection: string
-  readonly status: BookStatus
-  readonly statusSince: number
-  readonly statusReason: string
-  readonly bids: ReadonlyArray<OrderBook.Level>
-  readonly asks: ReadonlyArray<OrderBook.Level>
-  readonly venueTime: number | null
-  readonly receivedTime: number | null
-  /** `poll`: the book is fetched now and then, and as old as `receivedTime` says; nothing is known of what came between. */
-  readonly fedBy: "stream" | "poll"
-  /** How the book was last proved: by the venue's digest, by its best quotes only, or not at all. */
-  readonly verifiedBy: "digest" | "quotes" | "nothing"
-  readonly verifiedTime: number | null
-}
-
-/** What the keeper counted since the start. */
-export interface BookCounters {
-  applied: number
-  snapshots: number
-  /** Digests that were reproduced. */
-  verified: number
-  /** Digests or quotes that contradicted a book. */
-  mismatches: number
-  unverifiable: number
-  /** Changes that changed nothing, as when a venue repeats itself. */
-  duplicates: number
-  /** Changes older than the snapshot that they followed. */
-  outdated: number
-  /** Changes before the first snapshot. */
-  early: number
-  /** Events of instruments that are not subscribed. */
-  foreign: number
-  resyncs: number
-}
-
-interface Entry {
-  readonly id: InstrumentId
-  readonly venue: VenueId
-  readonly book: OrderBook.OrderBook
-  connection: string
-  status: BookStatus
-  since: number
-  reason: string
-  /** Whether the book was built from a snapshot of this connection. */
-  built: boolean
-  /** The market is over: nothing that comes still counts. */
-  ended: boolean
-  /** The venue said that it keeps no book for it, and nothing has come of it since. */
-  absent: boolean
-  venueTime: number | null
-  receivedTime: number | null
-  snapshotTime: number
-  fedBy: BookView["fedBy"]
-  /** The loss of messages that this book shares with others. */
-  loss: SharedLoss | undefined
-  verifiedBy: BookView["verifiedBy"]
-  verifiedTime: number | null
-  /** Changes since the book was last trusted, to be replayed over a snapshot that is older than they are. */
-  held: Array<BookChange>
-  /** When the fresh snapshot that is awaited was asked for. */
-  asked: number
-  /** When a message about the book was lost while a fresh snapshot was awaited. */
-  lostTime: number
-  /** The venue's time of the latest state that its digest proved. */
-  provenTime: number
-  /** The last change that neither is held nor was it what ended the trust: a fresh snapshot must know it. */
-  lastSure: Moment | undefined
-  /** When the book was last known to be right. */
-  lastGood: number | null
-  /** Why the book is not trusted since then. */
-  distrust: string | undefined
-  /** The venue's quotes contradict the book, since then; an operation of several frames may explain it. */
-  doubt: { readonly venueTime: number; readonly since: number; readonly why: string } | undefined
-  bid: Price | -1
-  bidSize: number
-  ask: Price | -1
-  askSize: number
-}
-
-/** When a change happened, by the venue's clock, and when it came, by ours. */
-interface Moment {
-  readonly venueTime: number
-  readonly receivedTime: number
-}
-
-/** Messages that went missing about several books at once: one gap, which closes when the last of them is whole. */
-interface SharedLoss {
-  readonly from: number
-  readonly reason: string
-  remaining: number
-}
-
-/** What all books of a slot missed while it had no connection. */
-interface OpenGap {
-  readonly from: number
-  readonly reason: string
-}
-
-interface ConnectionState {
-  readonly id: string
-  readonly slot: string
-  readonly venue: VenueId
-  lastData: number
-  /** Set when the slot's previous connection ended; closes when this one has brought the books. */
-  gap: OpenGap | undefined
-  /** Books whose first snapshot on this connection has not come. */
-  readonly waiting: Set<Entry>
-  firstSnapshot: number | undefined
-  lastSnapshot: number
-}
+export type { BookCounters, BookView } from "./BookEntry.ts"
 
 const HEALED_BY = { socket: "snapshot received", rest: "resynced over REST", poll: "polled" } as const
 
@@ -138,12 +42,6 @@ const HEALED_BY = { socket: "snapshot received", rest: "resynced over REST", pol
 const QUOTE_GRACE = 250
 /** How long a subscription may go without its first snapshot before it is asked for over REST. */
 const SNAPSHOT_GRACE = 10_000
-/** Changes kept for the replay over a late snapshot; a book that needs more than this starts over. */
-const MAX_HELD = 2_000
-/** How far a REST book may be behind the socket: what it does not know by then never happened. */
-const REST_LAG = 1_500
-/** How long after a connection's first snapshot others still count as of the same dump. */
-const DUMP_GRACE = 1_000
 
 export interface BookKeeperOptions {
   readonly verifier: (venue: VenueId) => BookVerifier | undefined
@@ -168,8 +66,6 @@ export interface BookKeeper {
 
 export const make = (options: BookKeeperOptions): BookKeeper => {
   const entries = new Map<InstrumentId, Entry>()
-  const connections = new Map<string, ConnectionState>()
-  const slots = new Map<string, OpenGap>()
   const verifiers = new Set<BookVerifier>()
   const doubted = new Set<Entry>()
   const unbuilt = new Set<Entry>()
@@ -186,6 +82,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     resyncs: 0
   }
   let out: Array<MarketEvent> = []
+  const gaps = BookGaps.make((gap) => out.push(gap))
 
   const collect = (run: () => void): Array<MarketEvent> => {
     out = []
@@ -222,8 +119,6 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     suspect(entry, reason, now, trigger)
   }
 
-  const awaitsSnapshot = (entry: Entry): boolean => entry.status === "suspect" || entry.status === "resyncing"
-
   /** Ends the trust in a book; `trigger` is the change that ended it, which was applied after `lastSure`. */
   const suspect = (entry: Entry, reason: string, now: number, trigger?: BookChange): void => {
     clearDoubt(entry)
@@ -239,44 +134,12 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     options.onResync(entry.id, entry.venue)
   }
 
-  const momentOf = ({ receivedTime, venueTime }: Pick<Entry, "receivedTime" | "venueTime">): Moment | undefined =>
-    venueTime === null || receivedTime === null ? undefined : { venueTime, receivedTime }
-
-  const pushGap = (
-    { connection, venue }: Pick<Entry, "connection" | "venue">,
-    instrumentId: InstrumentId | null,
-    { from, reason }: OpenGap,
-    to: number,
-    now: number
-  ): void => {
-    // Our clock may have been set back in between.
-    const gap = { from: Math.min(from, to), to, reason, receivedTime: now }
-    out.push({ _tag: "Gap", venue, connection, instrumentId, ...gap })
-  }
-
-  const leaveLoss = (entry: Entry, now: number): void => {
-    const { loss } = entry
-    entry.loss = undefined
-    if (loss === undefined || --loss.remaining > 0) return
-    pushGap(entry, null, loss, now, now)
-  }
-
-  /** What a book may have missed while it was not trusted becomes a gap, however that time ends. */
-  const concede = (entry: Entry, now: number): void => {
-    const { distrust, lastGood } = entry
-    entry.distrust = undefined
-    if (entry.loss !== undefined) leaveLoss(entry, now)
-    else if (distrust !== undefined && lastGood !== null) {
-      pushGap(entry, entry.id, { from: lastGood, reason: distrust }, now, now)
-    }
-  }
-
   /** The book is whole again. */
   const heal = (entry: Entry, reason: string, now: number): void => {
     clearDoubt(entry)
     entry.held = []
     entry.absent = false
-    concede(entry, now)
+    gaps.concede(entry, now)
     if (entry.status !== "live") setStatus(entry, "live", reason, now)
     entry.lastGood = now
   }
@@ -290,14 +153,6 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
       counters.unverifiable++
       if (entry.verifiedBy === "digest") entry.verifiedBy = "nothing"
     }
-  }
-
-  const quoteFault = (entry: Entry, bid: Price | -1 | null, ask: Price | -1 | null): string | undefined => {
-    const ourBid = OrderBook.bestPrice(entry.book, "bid")
-    const ourAsk = OrderBook.bestPrice(entry.book, "ask")
-    if (bid !== null && bid !== ourBid) return "the venue's best bid is not the book's"
-    if (ask !== null && ask !== ourAsk) return "the venue's best ask is not the book's"
-    return undefined
   }
 
   const judgeQuotes = (entry: Entry, event: BookChange | BestQuote, why: string | undefined): void => {
@@ -343,24 +198,6 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     return true
   }
 
-  /** Changes that the snapshot does not contain: those after the last one that led to the very same book. */
-  const newerThan = (snapshot: BookSnapshot, held: ReadonlyArray<BookChange>): ReadonlyArray<BookChange> => {
-    // On the socket a snapshot stands where it belongs, so that only a later time shows that a change overtook it.
-    if (snapshot.source !== "rest") return held.filter((change) => change.venueTime > snapshot.venueTime)
-    const same = held.findLastIndex(
-      (change) => change.venueTime === snapshot.venueTime && change.hash !== null && change.hash === snapshot.hash
-    )
-    return held.slice(same + 1).filter((change) => change.venueTime >= snapshot.venueTime)
-  }
-
-  /** Whether a REST book is what was asked for and knows what happened before. */
-  const isFresh = (entry: Entry, { venueTime }: BookSnapshot): boolean => {
-    const { asked, lastSure, lostTime, provenTime, snapshotTime } = entry
-    if (!awaitsSnapshot(entry) || asked < lostTime) return false
-    if (entry.built && venueTime < Math.max(snapshotTime, provenTime)) return false
-    return lastSure === undefined || venueTime >= lastSure.venueTime || lastSure.receivedTime < asked - REST_LAG
-  }
-
   /** Makes the book this snapshot with these changes on top, and judges it. */
   const rebuild = (entry: Entry, event: BookSnapshot, changes: ReadonlyArray<BookChange>): Verdict => {
     OrderBook.applySnapshot(entry.book, event.bids, event.asks)
@@ -387,7 +224,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     let newer = newerThan(event, entry.held)
     let verdict = rebuild(entry, event, newer)
     const wrong = () => verdict === "mismatch" || OrderBook.isCrossed(entry.book)
-    if (event.source === "rest" && wrong() && newer.every((one) => one.receivedTime < entry.asked - REST_LAG)) {
+    if (event.source === "rest" && wrong() && newer.every((one) => isDisowned(entry, one))) {
       newer = []
       verdict = rebuild(entry, event, newer)
     }
@@ -407,46 +244,16 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
             hash: last.hash
           }
     )
-    if (!entry.built) noteBuilt(entry, now)
+    if (!entry.built) {
+      entry.built = true
+      unbuilt.delete(entry)
+      gaps.built(entry, now)
+    }
     publishBest(entry, last.venueTime, now)
     if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
     else if (verdict === "mismatch") {
       suspect(entry, "the venue's digest does not match after the snapshot", now)
     } else heal(entry, HEALED_BY[event.source], now)
-  }
-
-  /** The first snapshot on a connection: what the book missed before is in the common gap, or its own if it is late. */
-  const noteBuilt = (entry: Entry, now: number): void => {
-    entry.built = true
-    unbuilt.delete(entry)
-    const connection = connections.get(entry.connection)
-    if (connection?.gap !== undefined) {
-      connection.firstSnapshot ??= now
-      connection.lastSnapshot = now
-      leaveWaiting(entry, now)
-    } else if (entry.lastGood !== null) {
-      pushGap(entry, entry.id, { from: entry.lastGood, reason: "its snapshot came late" }, now, now)
-    }
-  }
-
-  const leaveWaiting = (entry: Entry, now: number): void => {
-    const connection = connections.get(entry.connection)
-    if (connection?.waiting.delete(entry) && connection.waiting.size === 0) closeGap(connection, now)
-  }
-
-  const closeGap = (connection: ConnectionState, now: number): void => {
-    if (connection.gap === undefined || connection.firstSnapshot === undefined) return
-    const { gap, id, lastSnapshot, venue } = connection
-    connection.gap = undefined
-    pushGap({ connection: id, venue }, null, gap, lastSnapshot, now)
-  }
-
-  const hold = (entry: Entry, event: BookChange): void => {
-    if (entry.held.length >= MAX_HELD) {
-      entry.lastSure = entry.held[entry.held.length - 1]
-      entry.held = []
-    }
-    entry.held.push(event)
   }
 
   const applyChange = (event: BookChange): void => {
@@ -515,7 +322,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
 
   const loseTogether = (event: SequenceGap): void => {
     const books = event.instrumentIds.map((id) => entries.get(id)).filter((entry) => entry?.status === "live")
-    const from = connections.get(event.connection)?.lastData ?? event.receivedTime
+    const from = gaps.lastData(event.connection) ?? event.receivedTime
     const reason = `messages are missing: ${event.received} came where ${event.expected} was due`
     const loss: SharedLoss = { from, reason, remaining: books.length }
     for (const entry of books) {
@@ -527,52 +334,15 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
   const subscribe = (id: InstrumentId, venue: VenueId, connection: string, now: number): void => {
     let entry = entries.get(id)
     if (entry === undefined) {
-      entry = {
-        id,
-        venue,
-        book: OrderBook.empty(),
-        connection,
-        status: "stale",
-        since: now,
-        reason: "",
-        built: false,
-        ended: false,
-        absent: false,
-        venueTime: null,
-        receivedTime: null,
-        snapshotTime: 0,
-        fedBy: "stream",
-        loss: undefined,
-        verifiedBy: "nothing",
-        verifiedTime: null,
-        held: [],
-        asked: 0,
-        lostTime: 0,
-        provenTime: 0,
-        lastSure: undefined,
-        lastGood: null,
-        distrust: undefined,
-        doubt: undefined,
-        bid: -1,
-        bidSize: 0,
-        ask: -1,
-        askSize: 0
-      }
+      entry = makeEntry(id, venue, connection, now)
       entries.set(id, entry)
     }
-    leaveWaiting(entry, now)
-    concede(entry, now)
+    gaps.leave(entry, now)
+    gaps.concede(entry, now)
     clearDoubt(entry)
-    entry.connection = connection
-    entry.built = false
-    entry.ended = false
-    entry.absent = false
-    entry.held = []
-    entry.lostTime = 0
-    entry.provenTime = 0
-    entry.lastSure = undefined
+    restart(entry, connection)
     unbuilt.add(entry)
-    connections.get(connection)?.waiting.add(entry)
+    gaps.await(entry)
     const verifier = options.verifier(venue)
     if (verifier !== undefined) verifiers.add(verifier)
     setStatus(entry, "stale", "waiting for the first snapshot", now)
@@ -582,10 +352,10 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
   const forget = (id: InstrumentId, connection: string, now: number): void => {
     const entry = entries.get(id)
     // It may have moved to another connection by now, which is not asked to give it up.
-    const moved = entry?.connection !== connection && connections.has(entry?.connection ?? "")
+    const moved = entry?.connection !== connection && gaps.isOpen(entry?.connection ?? "")
     if (entry === undefined || moved) return
-    concede(entry, now)
-    leaveWaiting(entry, now)
+    gaps.concede(entry, now)
+    gaps.leave(entry, now)
     entries.delete(id)
     doubted.delete(entry)
     unbuilt.delete(entry)
@@ -632,19 +402,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
         }
         return
       case "Connected":
-        // A slot that fell empty ended without a word.
-        for (const [id, { slot }] of connections) if (slot === event.slot) connections.delete(id)
-        connections.set(event.connection, {
-          id: event.connection,
-          slot: event.slot,
-          venue: event.venue,
-          lastData: event.receivedTime,
-          gap: slots.get(event.slot),
-          waiting: new Set(),
-          firstSnapshot: undefined,
-          lastSnapshot: 0
-        })
-        slots.delete(event.slot)
+        gaps.connected(event)
         out.push(event)
         return
       case "Subscribed":
@@ -657,16 +415,10 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
         return
       case "Disconnected": {
         out.push(event)
-        const connection = connections.get(event.connection)
-        connections.delete(event.connection)
-        if (connection !== undefined) {
-          closeGap(connection, event.receivedTime)
-          const from = connection.gap?.from ?? connection.lastData
-          slots.set(event.slot, { from, reason: event.reason })
-        }
+        gaps.disconnected(event)
         for (const entry of entries.values()) {
           if (entry.connection !== event.connection) continue
-          concede(entry, event.receivedTime)
+          gaps.concede(entry, event.receivedTime)
           clearDoubt(entry)
           unbuilt.delete(entry)
           entry.held = []
@@ -684,9 +436,9 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
         for (const id of event.instrumentIds) {
           const entry = entries.get(id)
           if (entry === undefined) continue
-          concede(entry, event.receivedTime)
+          gaps.concede(entry, event.receivedTime)
           clearDoubt(entry)
-          leaveWaiting(entry, event.receivedTime)
+          gaps.leave(entry, event.receivedTime)
           unbuilt.delete(entry)
           entry.ended = true
           setStatus(entry, "stale", "the market is resolved", event.receivedTime)
@@ -702,8 +454,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
       event._tag !== "Trade"
     )
       return
-    const connection = connections.get(entries.get(event.instrumentId)?.connection ?? "")
-    if (connection !== undefined) connection.lastData = event.receivedTime
+    gaps.noteData(entries.get(event.instrumentId)?.connection ?? "", event.receivedTime)
   }
 
   return {
@@ -726,12 +477,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
           setStatus(entry, "suspect", "no snapshot came", now)
           options.onResync(entry.id, entry.venue)
         }
-        for (const connection of connections.values()) {
-          const { firstSnapshot, gap } = connection
-          if (gap !== undefined && firstSnapshot !== undefined && now - firstSnapshot >= DUMP_GRACE) {
-            closeGap(connection, now)
-          }
-        }
+        gaps.expire(now)
         for (const verifier of verifiers) {
           for (const { instrumentId, why } of verifier.expire(now)) {
             const entry = entries.get(instrumentId)
@@ -757,22 +503,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
       }),
     view: (id, limit) => {
       const entry = entries.get(id)
-      if (entry === undefined) return undefined
-      return {
-        instrumentId: id,
-        venue: entry.venue,
-        connection: entry.connection,
-        status: entry.status,
-        statusSince: entry.since,
-        statusReason: entry.reason,
-        bids: OrderBook.levels(entry.book, "bid", limit),
-        asks: OrderBook.levels(entry.book, "ask", limit),
-        venueTime: entry.venueTime,
-        receivedTime: entry.receivedTime,
-        fedBy: entry.fedBy,
-        verifiedBy: entry.verifiedBy,
-        verifiedTime: entry.verifiedTime
-      }
+      return entry === undefined ? undefined : viewOf(entry, limit)
     },
     ids: () => entries.keys(),
     statuses: () => {

@@ -1,0 +1,151 @@
+/**
+ * Where history is not whole, told once for each cause: a connection that was away, messages lost about several books
+ * together, one book that was not trusted for a while.
+ */
+import type { InstrumentId, VenueId } from "../domain/Market.ts"
+import type { Connected, Disconnected, Gap } from "../domain/MarketEvent.ts"
+import type { Entry } from "./BookEntry.ts"
+
+/** What all books of a slot missed while it had no connection. */
+interface OpenGap {
+  readonly from: number
+  readonly reason: string
+}
+
+interface ConnectionState {
+  readonly id: string
+  readonly slot: string
+  readonly venue: VenueId
+  lastData: number
+  /** Set when the slot's previous connection ended; closes when this one has brought the books. */
+  gap: OpenGap | undefined
+  /** Books whose first snapshot on this connection has not come. */
+  readonly waiting: Set<Entry>
+  firstSnapshot: number | undefined
+  lastSnapshot: number
+}
+
+/** How long after a connection's first snapshot others still count as of the same dump. */
+const DUMP_GRACE = 1_000
+
+export interface BookGaps {
+  readonly connected: (event: Connected) => void
+  /** The connection is gone; what its slot misses from now on closes with the books of its next connection. */
+  readonly disconnected: (event: Disconnected) => void
+  readonly isOpen: (connection: string) => boolean
+  /** When a connection last carried data about a book. */
+  readonly lastData: (connection: string) => number | undefined
+  readonly noteData: (connection: string, now: number) => void
+  /** The book waits for its first snapshot on its connection. */
+  readonly await: (entry: Entry) => void
+  /** The book waits no longer, whether its snapshot came or it is not wanted any more. */
+  readonly leave: (entry: Entry, now: number) => void
+  /** The first snapshot on a connection came: what the book missed is in the common gap, or its own if it is late. */
+  readonly built: (entry: Entry, now: number) => void
+  /** What a book may have missed while it was not trusted becomes a gap, however that time ends. */
+  readonly concede: (entry: Entry, now: number) => void
+  /** Closes the gaps of connections whose dump is over although some book never came. */
+  readonly expire: (now: number) => void
+}
+
+export const make = (push: (gap: Gap) => void): BookGaps => {
+  const connections = new Map<string, ConnectionState>()
+  const slots = new Map<string, OpenGap>()
+
+  const pushGap = (
+    { connection, venue }: Pick<Entry, "connection" | "venue">,
+    instrumentId: InstrumentId | null,
+    { from, reason }: OpenGap,
+    to: number,
+    now: number
+  ): void =>
+    // Our clock may have been set back in between.
+    push({
+      _tag: "Gap",
+      venue,
+      connection,
+      instrumentId,
+      from: Math.min(from, to),
+      to,
+      reason,
+      receivedTime: now
+    })
+
+  const close = (connection: ConnectionState, now: number): void => {
+    if (connection.gap === undefined || connection.firstSnapshot === undefined) return
+    const { gap, id, lastSnapshot, venue } = connection
+    connection.gap = undefined
+    pushGap({ connection: id, venue }, null, gap, lastSnapshot, now)
+  }
+
+  const leaveLoss = (entry: Entry, now: number): void => {
+    const { loss } = entry
+    entry.loss = undefined
+    if (loss === undefined || --loss.remaining > 0) return
+    pushGap(entry, null, loss, now, now)
+  }
+
+  const leave = (entry: Entry, now: number): void => {
+    const connection = connections.get(entry.connection)
+    if (connection?.waiting.delete(entry) && connection.waiting.size === 0) close(connection, now)
+  }
+
+  return {
+    connected: ({ connection, receivedTime, slot, venue }) => {
+      // A slot that fell empty ended without a word.
+      for (const [id, other] of connections) if (other.slot === slot) connections.delete(id)
+      connections.set(connection, {
+        id: connection,
+        slot,
+        venue,
+        lastData: receivedTime,
+        gap: slots.get(slot),
+        waiting: new Set(),
+        firstSnapshot: undefined,
+        lastSnapshot: 0
+      })
+      slots.delete(slot)
+    },
+    disconnected: ({ connection: id, reason, receivedTime, slot }) => {
+      const connection = connections.get(id)
+      connections.delete(id)
+      if (connection === undefined) return
+      close(connection, receivedTime)
+      slots.set(slot, { from: connection.gap?.from ?? connection.lastData, reason })
+    },
+    isOpen: (connection) => connections.has(connection),
+    lastData: (connection) => connections.get(connection)?.lastData,
+    noteData: (id, now) => {
+      const connection = connections.get(id)
+      if (connection !== undefined) connection.lastData = now
+    },
+    await: (entry) => connections.get(entry.connection)?.waiting.add(entry),
+    leave,
+    built: (entry, now) => {
+      const connection = connections.get(entry.connection)
+      if (connection?.gap !== undefined) {
+        connection.firstSnapshot ??= now
+        connection.lastSnapshot = now
+        leave(entry, now)
+      } else if (entry.lastGood !== null) {
+        pushGap(entry, entry.id, { from: entry.lastGood, reason: "its snapshot came late" }, now, now)
+      }
+    },
+    concede: (entry, now) => {
+      const { distrust, lastGood } = entry
+      entry.distrust = undefined
+      if (entry.loss !== undefined) leaveLoss(entry, now)
+      else if (distrust !== undefined && lastGood !== null) {
+        pushGap(entry, entry.id, { from: lastGood, reason: distrust }, now, now)
+      }
+    },
+    expire: (now) => {
+      for (const connection of connections.values()) {
+        const { firstSnapshot, gap } = connection
+        if (gap !== undefined && firstSnapshot !== undefined && now - firstSnapshot >= DUMP_GRACE) {
+          close(connection, now)
+        }
+      }
+    }
+  }
+}

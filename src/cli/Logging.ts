@@ -89,7 +89,7 @@ export const jsonLogger: Logger.Logger<unknown, string> = Logger.make((options) 
 })
 
 /** Signs that steer a terminal, or turn the direction of text around. */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- these signs are what is looked for
 const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** Text that is safe to show: what venues send ends up in logs. Lines stay lines. */

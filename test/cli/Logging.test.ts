@@ -164,7 +164,7 @@ describe("text for people", () => {
         )
       )
       const text = lines.join("\n")
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- these signs are what is looked for
       assert.notMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
       for (const line of text.split("\n").slice(1)) assert.match(line, /^ {2}/)
       assert.strictEqual(text.split("\n")[0]?.includes("fake"), true)

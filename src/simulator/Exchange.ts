@@ -6,13 +6,13 @@
  * Prices and sizes are millionths (`Money.ts`), times milliseconds since the epoch.
  */
 import { SCALE, type Size } from "../domain/Money.ts"
-import { bestPrice } from "../domain/OrderBook.ts"
 import * as FairValue from "./FairValue.ts"
 import * as Listings from "./Listings.ts"
 import type { Listing } from "./Listings.ts"
 import * as MatchingBook from "./MatchingBook.ts"
-import type { OrderRequest, OutcomeIndex, RestingOrder } from "./MatchingBook.ts"
-import type { ExchangeMarket, Operation, Print } from "./Operation.ts"
+import type { OutcomeIndex } from "./MatchingBook.ts"
+import type { ExchangeMarket, Operation } from "./Operation.ts"
+import { cancel, submit } from "./Orders.ts"
 import * as PriceRules from "./PriceRules.ts"
 import * as Prng from "./Prng.ts"
 import * as Roulette from "./Roulette.ts"
@@ -41,19 +41,9 @@ export interface Exchange {
   readonly markets: ReadonlyArray<ExchangeMarket>
   /** Everything that happens from the last step up to `now`. */
   readonly step: (now: number) => ReadonlyArray<Operation>
-  /** An order from outside: fills what crosses, and what is left rests if `rests` says so. */
-  readonly submit: (
-    market: ExchangeMarket,
-    request: OrderRequest,
-    rests: boolean,
-    now: number
-  ) => ReadonlyArray<Operation>
-  /** Cancels orders together: one operation. */
-  readonly cancel: (
-    market: ExchangeMarket,
-    orders: ReadonlyArray<RestingOrder>,
-    now: number
-  ) => ReadonlyArray<Operation>
+  /** An order from outside. */
+  readonly submit: typeof submit
+  readonly cancel: typeof cancel
   readonly resolve: (market: ExchangeMarket, winner: OutcomeIndex, now: number) => ReadonlyArray<Operation>
   /** Nobody trades on the market until it is resumed. */
   readonly halt: (market: ExchangeMarket) => void
@@ -113,55 +103,6 @@ export const make = (options: ExchangeOptions): Exchange => {
   }
 
   const weigh = () => roulette.weigh(desks.map((desk) => desk.weight))
-
-  const refine = (market: ExchangeMarket, now: number): ReadonlyArray<Operation> => {
-    if (market.tick !== PriceRules.COARSE) return []
-    const bid = bestPrice(market.matching.book, "bid")
-    const ask = bestPrice(market.matching.book, "ask")
-    if (!(bid > PriceRules.HIGH) && !(ask !== -1 && ask < PriceRules.LOW)) return []
-    market.tick = PriceRules.FINE
-    return [{ _tag: "TickSizeChanged", market, time: now, from: PriceRules.COARSE, to: PriceRules.FINE }]
-  }
-
-  const submit: Exchange["submit"] = (market, request, rests, now) => {
-    const { matching } = market
-    const fills = MatchingBook.take(matching, request)
-    const filled = fills.reduce((sum, fill) => sum + fill.size, 0)
-    const touched = fills.map((fill) => fill.maker)
-    if (rests && filled < request.size) {
-      touched.push(MatchingBook.rest(matching, { ...request, size: (request.size - filled) as Size }))
-    }
-    const changes = MatchingBook.levelsOf(matching, touched)
-    const [first, ...others] = fills
-    if (first === undefined) {
-      if (changes.length === 0) return []
-      return [{ _tag: "LevelsChanged", market, time: now, changes }, ...refine(market, now)]
-    }
-    market.volume += filled
-    const prints: [Print, ...Array<Print>] = [first]
-    for (const { price, size } of others) {
-      const last = prints[prints.length - 1]!
-      if (last.price === price) prints[prints.length - 1] = { price, size: (last.size + size) as Size }
-      else prints.push({ price, size })
-    }
-    const traded: Operation = {
-      _tag: "Traded",
-      market,
-      time: now,
-      changes,
-      taker: { outcome: request.outcome, side: request.side },
-      prints: prints.map(({ price, size }) => ({ price, size })) as unknown as typeof prints,
-      makerPrice: fills[fills.length - 1]!.makerPrice
-    }
-    return [traded, ...refine(market, now)]
-  }
-
-  const cancel: Exchange["cancel"] = (market, orders, now) => {
-    for (const order of orders) MatchingBook.cancel(market.matching, order)
-    const changes = MatchingBook.levelsOf(market.matching, orders)
-    if (changes.length === 0) return []
-    return [{ _tag: "LevelsChanged", market, time: now, changes }, ...refine(market, now)]
-  }
 
   const act = (desk: Desk, now: number): ReadonlyArray<Operation> => {
     const { market, trading } = desk

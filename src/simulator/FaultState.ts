@@ -1,7 +1,6 @@
 /** The faults that are in force, and what they make of a frame or a request. Mutable, synchronous. */
 import type { Fault } from "./Faults.ts"
 import type { Frame } from "./Frame.ts"
-import type { BookState } from "./PolymarketFrames.ts"
 import { type Reply, json } from "./Rest.ts"
 
 /** Frames still to be hit: `left` more of this type and token, `undefined` meaning any. */
@@ -28,8 +27,6 @@ export interface FaultState {
   readonly frozen: Map<string, number>
   rest: Refusal | undefined
   upgrade: Refusal | undefined
-  /** Books as REST shows them meanwhile. */
-  frozenRest: { readonly until: number; readonly books: ReadonlyMap<string, BookState> } | undefined
   slow: { readonly until: number; readonly restMs: number; readonly socketMs: number } | undefined
   stale: { readonly until: number; readonly count: number } | undefined
 }
@@ -43,7 +40,6 @@ export const make = (): FaultState => ({
   frozen: new Map(),
   rest: undefined,
   upgrade: undefined,
-  frozenRest: undefined,
   slow: undefined,
   stale: undefined
 })

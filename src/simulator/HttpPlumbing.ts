@@ -1,7 +1,10 @@
 /** Node's HTTP server in terms of requests and replies. */
 import * as Http from "node:http"
+import type { AddressInfo, Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { Effect, type Scope } from "effect"
 import type { Reply } from "./Rest.ts"
+import { SimulatorError } from "./SimulatorError.ts"
 
 const LARGEST_BODY = 1024 * 1024
 
@@ -39,3 +42,30 @@ export const refuse = (stream: Duplex, reply: Reply): void => {
 
 export const urlOf = (request: Http.IncomingMessage): URL | undefined =>
   URL.canParse(request.url ?? "", "http://simulator") ? new URL(request.url ?? "", "http://simulator") : undefined
+
+/** Listens until the scope closes, which ends every connection at once; succeeds with the port. */
+export const listen = (
+  server: Http.Server,
+  host: string,
+  port: number
+): Effect.Effect<number, SimulatorError, Scope.Scope> => {
+  // Upgraded and refused connections are no longer the HTTP server's to close.
+  const connections = new Set<Socket>()
+  server.on("connection", (connection) => {
+    connections.add(connection)
+    connection.on("close", () => connections.delete(connection))
+  })
+  const opened = Effect.async<void, SimulatorError>((resume) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE"
+      const detail = taken ? "the port is in use" : error.message
+      resume(new SimulatorError({ reason: taken ? "port-in-use" : "listen", where: `${host}:${port}`, detail }))
+    })
+    server.listen(port, host, () => resume(Effect.void))
+  })
+  const closed = Effect.async<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    for (const connection of connections) connection.destroy()
+  })
+  return Effect.acquireRelease(opened, () => closed).pipe(Effect.map(() => (server.address() as AddressInfo).port))
+}

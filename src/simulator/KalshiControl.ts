@@ -1,39 +1,19 @@
 /** What is done to a running Kalshi server from outside: faults that act on sockets at once, and the true books. */
-import { Socket } from "node:net"
 import { formatDecimal } from "../domain/Money.ts"
 import * as OrderBook from "../domain/OrderBook.ts"
 import type * as Agenda from "./Agenda.ts"
-import * as FaultState from "./FaultState.ts"
 import type { Fault } from "./Faults.ts"
 import * as KalshiCommand from "./KalshiCommand.ts"
 import type { Client, KalshiHub } from "./KalshiHub.ts"
-import type { KalshiMarket } from "./KalshiMarket.ts"
+import type { Catalogue, KalshiMarket } from "./KalshiMarket.ts"
 import * as KalshiErrors from "./KalshiErrors.ts"
 import { type Reply, json } from "./Rest.ts"
+import * as SocketStrikes from "./SocketStrikes.ts"
 
-/** Long enough for the half frame to arrive before the reset overtakes it. */
-const RESET_AFTER = 20
-
-/** The first half of a text frame that announces a thousand bytes. */
-const halfFrame = (): Buffer => {
-  const payload = Buffer.from(`{"type":"orderbook_delta","sid":1,"seq":`.padEnd(500, "1"))
-  return Buffer.concat([Buffer.from([0x81, 126, 1000 >> 8, 1000 & 0xff]), payload])
+const dialect: SocketStrikes.Dialect = {
+  begun: { text: `{"type":"orderbook_delta","sid":1,"seq":`, digit: "1" },
+  unknown: `{"type":"liquidity_report","sid":4000000,"msg":{"values":[1,2,{"deep":null}]}}`
 }
-
-/** The head of a text frame with a length of eight bytes. */
-const announcement = (bytes: number): Buffer => {
-  const head = Buffer.from([0x81, 127, 0, 0, 0, 0, 0, 0, 0, 0])
-  head.writeBigUInt64BE(BigInt(bytes), 2)
-  return head
-}
-
-const unknownMessages = [
-  `{"type":"liquidity_report","sid":4000000,"msg":{"values":[1,2,{"deep":null}]}}`,
-  "null",
-  "[]",
-  "{}",
-  "42"
-]
 
 /** Ends the book subscription of a client as the venue does when it can no longer serve it (Kalshi reference §7.4). */
 const endBooks = (hub: KalshiHub, client: Client, code: 10 | 25, now: number) => {
@@ -47,46 +27,9 @@ const endBooks = (hub: KalshiHub, client: Client, code: 10 | 25, now: number) =>
 
 /** Carries out the part of a fault that hits sockets at once. */
 export const strike = (hub: KalshiHub, agenda: Agenda.Agenda, fault: Fault, now: number): void => {
-  const targets = [...hub.clients].slice(0, "sockets" in fault ? fault.sockets : undefined)
-  switch (fault.fault) {
-    case "drop":
-      return targets.forEach(({ socket }) => socket.terminate())
-    case "close":
-      return targets.forEach(({ socket }) => socket.close(fault.code, fault.reason ?? ""))
-    case "reset":
-      return targets.forEach(({ socket, stream }) => {
-        stream.write(halfFrame())
-        agenda.at(now + RESET_AFTER, () => {
-          if (stream instanceof Socket) stream.resetAndDestroy()
-          else socket.terminate()
-        })
-      })
-    case "stall":
-      return targets.forEach((client) => {
-        client.stalledUntil = FaultState.until(now, fault.durationMs)
-      })
-    case "silent":
-      return targets.forEach((client) => {
-        client.silentUntil = FaultState.until(now, fault.durationMs)
-      })
-    case "malformed": {
-      const bytes = fault.base64 ?? Buffer.from(fault.text ?? "{not json")
-      return targets.forEach(({ socket }) => socket.send(bytes, { binary: fault.binary ?? false }))
-    }
-    case "oversized":
-      return targets.forEach(({ stream }) => stream.write(announcement(fault.bytes ?? 200 * 1024 * 1024)))
-    case "unknown_event":
-      return targets.forEach((client) => {
-        for (const message of unknownMessages) hub.send(client, "unknown", message, now)
-      })
-    case "channel_error":
-      return targets.forEach((client) => endBooks(hub, client, fault.code ?? 25, now))
-    case "heal":
-      return targets.forEach((client) => {
-        client.stalledUntil = 0
-        client.silentUntil = 0
-      })
-  }
+  SocketStrikes.strike(hub, dialect, agenda, fault, now)
+  if (fault.fault !== "channel_error") return
+  for (const client of SocketStrikes.targetsOf(hub.clients, fault)) endBooks(hub, client, fault.code ?? 25, now)
 }
 
 const HITS = new Set(["lost", "duplicate", "reorder"])
@@ -108,6 +51,21 @@ export const worded = (reply: Reply): Reply => {
         ? KalshiErrors.badGateway(status)
         : KalshiErrors.nested(status, status === 401 ? "authentication_error" : "service_unavailable")
   return { ...local, headers: { ...headers, ...local.headers } }
+}
+
+/** A catalogue that stands still as it is. */
+export const frozen = (catalogue: Catalogue): Catalogue => {
+  const markets = new Map<string, KalshiMarket>()
+  for (const market of catalogue.markets()) {
+    const { asks, bids } = market.book
+    const book = {
+      bids: { prices: [...bids.prices], sizes: [...bids.sizes] },
+      asks: { prices: [...asks.prices], sizes: [...asks.sizes] }
+    }
+    markets.set(market.info.ticker, { ...market, book })
+  }
+  const trades = [...catalogue.trades()]
+  return { markets: () => markets.values(), byTicker: (ticker) => markets.get(ticker), trades: () => trades }
 }
 
 const levelsOf = (book: OrderBook.OrderBook, side: OrderBook.Side) =>

@@ -9,9 +9,8 @@ import type * as Agenda from "./Agenda.ts"
 import * as FaultState from "./FaultState.ts"
 import type { Channel } from "./KalshiCommand.ts"
 import type { Message } from "./KalshiMessage.ts"
+import * as Sockets from "./Sockets.ts"
 
-/** A client that leaves this many bytes unread is dropped. */
-const MOST_UNREAD = 64 * 1024 * 1024
 /** Milliseconds from one Ping to the next. */
 const HEARTBEAT = 10_000
 
@@ -34,16 +33,9 @@ export interface Subscription {
   held: string | undefined
 }
 
-export interface Client {
-  readonly socket: WebSocket
-  /** The connection under the WebSocket. */
-  readonly stream: Duplex
+export interface Client extends Sockets.Peer {
   readonly subscriptions: Map<number, Subscription>
   nextSid: number
-  stalledUntil: number
-  silentUntil: number
-  /** A frame may not overtake one that was held back. */
-  notBefore: number
   pingAt: number
 }
 
@@ -55,29 +47,21 @@ export interface Answer {
   readonly msg?: string
 }
 
-export interface KalshiHub {
-  readonly clients: ReadonlySet<Client>
+export interface KalshiHub extends Pick<Sockets.Sockets<Client>, "clients" | "send" | "together"> {
   readonly open: (socket: WebSocket, stream: Duplex, now: number) => Client
   readonly subscribe: (subscription: Subscription) => void
   readonly unsubscribe: (subscription: Subscription) => void
   readonly broadcast: (message: Message, now: number) => void
   /** Sends a sequenced answer on a subscription. */
   readonly answer: (subscription: Subscription, answer: Answer, now: number) => void
-  /** Sends to one client what is counted as `type`. */
-  readonly send: (client: Client, type: string, text: string, now: number) => void
   /** Sends a frame of a subscription as it is, through the faults in force. */
   readonly post: (client: Client, type: string, tickers: ReadonlyArray<string>, text: string, now: number) => void
   /** Sends what belongs to no subscription, or precedes it. */
   readonly reply: (client: Client, type: string, id: number, msg: string, now: number) => void
-  /** Gathers what `action` sends to each client into one write. */
-  readonly together: (action: () => void) => void
   readonly watched: (channel: Channel, ticker: string) => boolean
   readonly heartbeat: (now: number) => void
-  readonly stats: () => {
-    readonly opened: number
-    readonly frames: Readonly<Record<string, number>>
-    readonly subscribed: ReadonlyArray<string>
-  }
+  /** Frames by `type`, `unknown` and `reordered` for what faults send; books are followed by ticker. */
+  readonly stats: () => Sockets.Counts & { readonly subscribed: ReadonlyArray<string> }
 }
 
 export interface KalshiHubOptions {
@@ -95,25 +79,10 @@ const stamped = (head: string, msg: string | undefined, now: number) =>
 const idOf = (id: number) => (id === 0 ? "" : `,"id":${id}`)
 
 export const make = (options: KalshiHubOptions): KalshiHub => {
-  const { agenda, faults } = options
-  const clients = new Set<Client>()
+  const { faults, receive } = options
+  const sockets = Sockets.make<Client>(options)
+  const { clients, send, together } = sockets
   const channels = new Map<Channel, Set<Subscription>>()
-  const sent = new Map<string, number>()
-  let opened = 0
-
-  const transmit = (client: Client, type: string, text: string, now: number) => {
-    if (now < client.silentUntil || now < client.stalledUntil) return
-    sent.set(type, (sent.get(type) ?? 0) + 1)
-    client.socket.send(text, { binary: false })
-    if (client.socket.bufferedAmount > MOST_UNREAD) client.socket.terminate()
-  }
-
-  const send: KalshiHub["send"] = (client, type, text, now) => {
-    const at = Math.max(client.notBefore, now + (FaultState.inForce(faults.slow, now)?.socketMs ?? 0))
-    if (at <= now) return transmit(client, type, text, now)
-    client.notBefore = at
-    agenda.at(at, () => transmit(client, type, text, at))
-  }
 
   const emit = (subscription: Subscription, type: string, text: string, fate: FaultState.Fate, now: number) => {
     const { client, held } = subscription
@@ -181,31 +150,16 @@ export const make = (options: KalshiHubOptions): KalshiHub => {
     },
     reply: (client, type, id, msg, now) => send(client, type, stamped(`"type":"${type}"${idOf(id)}`, msg, now), now),
     open: (socket, stream, now) => {
-      opened++
       const subscriptions = new Map<number, Subscription>()
-      const timers = { stalledUntil: 0, silentUntil: 0, notBefore: now, pingAt: now + HEARTBEAT }
-      const client: Client = { socket, stream, subscriptions, nextSid: 1, ...timers }
-      clients.add(client)
-      socket.on("message", (data, binary) => {
-        if (!binary) options.receive(client, String(data), options.now())
-      })
-      socket.on("ping", (data) => {
-        if (options.now() >= client.silentUntil) socket.pong(data)
-      })
-      // A client that misbehaves on the wire loses its connection and nothing else.
-      socket.on("error", () => socket.terminate())
-      socket.on("close", () => {
-        clients.delete(client)
-        subscriptions.forEach(forget)
-      })
-      return client
+      const peer = Sockets.peer(socket, stream, now)
+      const client: Client = { ...peer, subscriptions, nextSid: 1, pingAt: now + HEARTBEAT }
+      return sockets.open(
+        client,
+        (text, now) => receive(client, text, now),
+        () => subscriptions.forEach(forget)
+      )
     },
-    together: (action) => {
-      const streams = [...clients].map((client) => client.stream)
-      for (const stream of streams) stream.cork()
-      action()
-      for (const stream of streams) stream.uncork()
-    },
+    together,
     watched: (channel, ticker) => {
       for (const subscription of channels.get(channel) ?? []) if (takes(subscription, ticker)) return true
       return false
@@ -219,7 +173,7 @@ export const make = (options: KalshiHubOptions): KalshiHub => {
     },
     stats: () => {
       const tickers = [...(channels.get("orderbook_delta") ?? [])].flatMap(({ markets }) => [...(markets ?? [])])
-      return { opened, frames: Object.fromEntries(sent), subscribed: [...new Set(tickers)] }
+      return { ...sockets.counts(), subscribed: [...new Set(tickers)] }
     }
   }
 }

@@ -7,30 +7,21 @@ import type { WebSocket } from "ws"
 import type * as Agenda from "./Agenda.ts"
 import * as FaultState from "./FaultState.ts"
 import type { Frame } from "./Frame.ts"
+import * as Sockets from "./Sockets.ts"
 
 /** A subscribe frame with more ids makes the venue hang up. */
 const MOST_IDS_IN_A_FRAME = 1000
 /** Above this many assets on one socket the venue sends no more dumps. */
 const MOST_ASSETS_WITH_DUMP = 500
-/** A client that leaves this many bytes unread is dropped. */
-const MOST_UNREAD = 64 * 1024 * 1024
 /** Price changes kept of each market for the `stale` fault. */
 const KEPT = 8
 /** Types that only sockets with `custom_feature_enabled` get. */
 const customTypes = new Set(["best_bid_ask", "new_market", "market_resolved"])
 
 /** One client. */
-export interface Client {
-  readonly id: number
-  readonly socket: WebSocket
-  /** The connection under the WebSocket. */
-  readonly stream: Duplex
+export interface Client extends Sockets.Peer {
   readonly assets: Set<string>
   custom: boolean
-  stalledUntil: number
-  silentUntil: number
-  /** A frame may not overtake one that was held back. */
-  notBefore: number
 }
 
 /** What a client subscribed anew; `dump` tells whether the venue would send the books. */
@@ -40,25 +31,17 @@ export interface Subscription {
   readonly dump: boolean
 }
 
-export interface MarketChannel {
-  readonly clients: ReadonlySet<Client>
+export interface MarketChannel extends Pick<Sockets.Sockets<Client>, "clients" | "send" | "together"> {
   readonly faults: FaultState.FaultState
   readonly open: (socket: WebSocket, stream: Duplex, now: number) => Client
   readonly broadcast: (frame: Frame, now: number) => void
   /** Sends a frame to one client, through the faults in force. */
   readonly post: (client: Client, frame: Frame, now: number) => void
-  /** Sends to one client what is counted as `type`. */
-  readonly send: (client: Client, type: string, data: string | Buffer, now: number) => void
-  /** Gathers what `action` sends to each client into one write: thousands of small ones would cost more than the rest. */
-  readonly together: (action: () => void) => void
   readonly watched: (assets: ReadonlyArray<string>) => boolean
   /** The last price changes sent of a market, oldest first. */
   readonly recent: (market: string, count: number) => ReadonlyArray<Frame>
-  readonly stats: () => {
-    readonly opened: number
-    readonly frames: Readonly<Record<string, number>>
-    readonly subscribed: ReadonlyArray<string>
-  }
+  /** Frames by `event_type`; `dump`, `PONG`, `complaint` and `unknown` for what has none. */
+  readonly stats: () => Sockets.Counts & { readonly subscribed: ReadonlyArray<string> }
 }
 
 export interface MarketChannelOptions {
@@ -100,25 +83,10 @@ const parse = (text: string): ClientMessage | undefined => {
 
 export const make = (options: MarketChannelOptions): MarketChannel => {
   const { agenda, faults } = options
-  const clients = new Set<Client>()
+  const sockets = Sockets.make<Client>({ ...options, despiteStall: "PONG" })
+  const { clients, send, together } = sockets
   const subscribers = new Map<string, Set<Client>>()
-  const sent = new Map<string, number>()
   const history = new Map<string, Array<Frame>>()
-  let opened = 0
-
-  const transmit = (client: Client, type: string, data: string | Buffer, now: number) => {
-    if (now < client.silentUntil || (now < client.stalledUntil && type !== "PONG")) return
-    sent.set(type, (sent.get(type) ?? 0) + 1)
-    client.socket.send(data, { binary: false })
-    if (client.socket.bufferedAmount > MOST_UNREAD) client.socket.terminate()
-  }
-
-  const send: MarketChannel["send"] = (client, type, data, now) => {
-    const at = Math.max(client.notBefore, now + (FaultState.inForce(faults.slow, now)?.socketMs ?? 0))
-    if (at <= now) return transmit(client, type, data, now)
-    client.notBefore = at
-    agenda.at(at, () => transmit(client, type, data, at))
-  }
 
   const recipients = (frame: Frame): ReadonlyArray<Client> => {
     const found: Array<Client> = []
@@ -192,30 +160,11 @@ export const make = (options: MarketChannelOptions): MarketChannel => {
     clients,
     faults,
     open: (socket, stream, now) => {
-      const client: Client = {
-        id: ++opened,
-        socket,
-        stream,
-        assets: new Set(),
-        custom: false,
-        stalledUntil: 0,
-        silentUntil: 0,
-        notBefore: now
-      }
-      clients.add(client)
-      socket.on("message", (data, binary) => {
-        if (!binary) receive(client, String(data), options.now())
-      })
-      socket.on("ping", (data) => {
-        if (options.now() >= client.silentUntil) socket.pong(data)
-      })
-      // A client that misbehaves on the wire loses its connection and nothing else.
-      socket.on("error", () => socket.terminate())
-      socket.on("close", () => {
-        clients.delete(client)
+      const client: Client = { ...Sockets.peer(socket, stream, now), assets: new Set(), custom: false }
+      const left = () => {
         for (const asset of client.assets) unsubscribe(client, asset)
-      })
-      return client
+      }
+      return sockets.open(client, (text, now) => receive(client, text, now), left)
     },
     broadcast: (frame, now) => {
       if (frame.delay === 0) deliver(frame, now)
@@ -225,14 +174,9 @@ export const make = (options: MarketChannelOptions): MarketChannel => {
       for (const text of FaultState.distort(faults, frame, now)) send(client, frame.type, text, now)
     },
     send,
-    together: (action) => {
-      const streams = [...clients].map((client) => client.stream)
-      for (const stream of streams) stream.cork()
-      action()
-      for (const stream of streams) stream.uncork()
-    },
+    together,
     watched: (assets) => assets.some((asset) => subscribers.has(asset)),
     recent: (market, count) => (history.get(market) ?? []).slice(-count),
-    stats: () => ({ opened, frames: Object.fromEntries(sent), subscribed: [...subscribers.keys()] })
+    stats: () => ({ ...sockets.counts(), subscribed: [...subscribers.keys()] })
   }
 }

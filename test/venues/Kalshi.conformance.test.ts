@@ -1,25 +1,17 @@
-import { Effect, Redacted } from "effect"
+import { Redacted } from "effect"
 import type { Fault } from "../../src/simulator/Faults.ts"
 import * as KalshiSimulator from "../../src/simulator/KalshiSimulator.ts"
 import type { SimulatorError } from "../../src/simulator/SimulatorError.ts"
 import * as Settings from "../../src/Settings.ts"
 import * as Kalshi from "../../src/venues/kalshi/Kalshi.ts"
+import * as Staged from "../simulator/Staged.ts"
 import { conformance } from "./Conformance.ts"
-import { counting, heldClock, readTrueBook } from "./Stage.ts"
-
-const count = 4
 
 conformance<Fault, SimulatorError>({
   name: "Kalshi",
   start: (perConnection = 1_000) =>
-    Effect.gen(function* () {
-      const { clock, trade } = yield* heldClock
-      const { credentials, inject, port, stats, urls } = yield* Effect.withClock(
-        KalshiSimulator.make({ seed: 5, markets: count, rate: 200, turnover: 0 }),
-        clock
-      )
-      const { handshakes, url } = yield* counting(urls.ws_url)
-      const venue = yield* Kalshi.make({
+    Staged.staged(KalshiSimulator.make(Staged.options), ({ credentials, urls }, url) =>
+      Kalshi.make({
         ...Settings.defaults.platforms.kalshi,
         ...urls,
         ws_url: url,
@@ -28,21 +20,9 @@ conformance<Fault, SimulatorError>({
         min_volume_24h: 0,
         max_markets_per_connection: perConnection
       })
-      return {
-        venue,
-        inject,
-        trade,
-        handshakes,
-        trueBook: ({ venueInstrumentId }) => readTrueBook(port, venueInstrumentId),
-        sockets: Effect.map(stats, ({ connections }) => connections),
-        subscribed: Effect.map(stats, ({ subscribed }) => subscribed)
-      }
-    }),
+    ),
   faults: {
-    drop: { fault: "drop" },
-    close: (code) => ({ fault: "close", code }),
-    lost: { fault: "lost" },
-    unknown: { fault: "unknown_event" },
+    ...Staged.faults,
     badNumber: ({ venueInstrumentId: market_ticker }) => ({
       fault: "malformed",
       text: JSON.stringify({
@@ -50,10 +30,13 @@ conformance<Fault, SimulatorError>({
         sid: 1,
         msg: { market_ticker, price_dollars: "NaN", delta_fp: "10.00", side: "yes" }
       })
-    }),
-    refuse: (status) => ({ fault: "refuse", status }),
-    heal: { fault: "heal" }
+    })
   },
-  market: { count, unknown: "KXNOSUCHMARKET-99", unknownInstrument: "KXNOSUCHMARKET-99", few: 1 },
+  market: {
+    count: Staged.options.markets,
+    unknown: "KXNOSUCHMARKET-99",
+    unknownInstrument: "KXNOSUCHMARKET-99",
+    few: 1
+  },
   supports: { loss: "numbered" }
 })

@@ -2,18 +2,7 @@
 import type { HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import {
-  type Clock,
-  Context,
-  type Duration,
-  Effect,
-  Layer,
-  Logger,
-  Schedule,
-  type Scope,
-  Stream,
-  SubscriptionRef
-} from "effect"
+import { Context, type Duration, Effect, Layer, Logger, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import { Bus } from "../../src/bus/Bus.ts"
 import { Books } from "../../src/collector/Books.ts"
 import { Catalog } from "../../src/collector/Catalog.ts"
@@ -24,8 +13,6 @@ import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import type { Level } from "../../src/domain/OrderBook.ts"
 import { RateLimit } from "../../src/resilience/RateLimit.ts"
 import type { Venue, VenueError } from "../../src/venues/Venue.ts"
-import { price, size } from "../support/Events.ts"
-import * as TcpProxy from "../support/TcpProxy.ts"
 
 /** Both sides, best level first. */
 export interface TrueBook {
@@ -189,54 +176,6 @@ export type Declare<F> = (
   body: (running: Running<F>) => Effect.Effect<void, unknown, Needs>,
   perConnection?: number
 ) => void
-
-/** A simulator's clock: the time is right, and nothing that waits goes on while it is held. */
-export const heldClock: Effect.Effect<{
-  readonly clock: Clock.Clock
-  readonly trade: (on: boolean) => Effect.Effect<void>
-}> = Effect.gen(function* () {
-  const gate = yield* Effect.makeLatch(true)
-  const clock = yield* Effect.clock
-  return {
-    clock: {
-      ...clock,
-      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
-      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-      sleep: (duration) => Effect.zipRight(clock.sleep(duration), gate.await)
-    },
-    trade: (on) => (on ? gate.open : gate.close)
-  }
-})
-
-/** Counts the handshakes that pass on their way to a socket's port. */
-export const counting = (
-  url: string
-): Effect.Effect<{ url: string; handshakes: Effect.Effect<number> }, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const target = new URL(url)
-    const proxy = yield* Effect.acquireRelease(
-      Effect.promise(() => TcpProxy.start({ host: target.hostname, port: Number(target.port) })),
-      (proxy) => Effect.promise(proxy.close)
-    )
-    let begun = 0
-    proxy.onSend((data) => {
-      if (data.includes("Upgrade: websocket")) begun++
-      return "pass"
-    })
-    target.port = String(proxy.port)
-    return { url: target.href, handshakes: Effect.sync(() => begun) }
-  })
-
-type Decimals = ReadonlyArray<{ readonly price: string; readonly size: string }>
-
-/** What a simulator's control endpoint says of a book. */
-export const readTrueBook = (port: number, id: string): Effect.Effect<TrueBook> =>
-  Effect.promise(async () => {
-    const response = await fetch(`http://127.0.0.1:${port}/_control/books/${id}`)
-    const { asks, bids } = (await response.json()) as { readonly bids: Decimals; readonly asks: Decimals }
-    const exact = (levels: Decimals) => levels.map((level) => ({ price: price(level.price), size: size(level.size) }))
-    return { bids: exact(bids), asks: exact(asks) }
-  })
 
 /** What a venue is made with; the faults that are injected need no log. */
 export const platform = Layer.mergeAll(RateLimit.layer, NodeHttpClient.layerUndici, Logger.remove(Logger.defaultLogger))

@@ -19,6 +19,15 @@ export type Json = Readonly<Record<string, unknown>>
 /** A value for people, cut to a few words. */
 export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? String(value)
 
+/** The first of these keys of a value as an id for people, whatever stands there; `?` where nothing does. */
+export const idAt = (value: unknown, ...keys: ReadonlyArray<string>): string => {
+  const found = isObject(value)
+    ? keys.map((key) => value[key]).find((id) => id !== undefined && id !== null)
+    : undefined
+  if (typeof found === "string") return found.slice(0, 80)
+  return found === undefined ? "?" : shown(found)
+}
+
 export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 

@@ -16,7 +16,7 @@ import {
 import type { BookSnapshot, Trade } from "../../domain/MarketEvent.ts"
 import { complement, parseSize, type Size } from "../../domain/Money.ts"
 import type { Level } from "../../domain/OrderBook.ts"
-import { decodeWith, Fault, shown } from "../../resilience/Reading.ts"
+import { decodeWith, Fault, idAt, shown } from "../../resilience/Reading.ts"
 import { finestStep } from "./PriceGrid.ts"
 import { instant, levelPrice, price, size } from "./Reading.ts"
 import * as Wire from "./Wire.ts"
@@ -199,16 +199,13 @@ export interface Rejected {
   readonly problem: string
 }
 
-const tickerOf = (value: unknown): string =>
-  typeof value === "object" && value !== null && "ticker" in value ? String(value.ticker).slice(0, 80) : "?"
-
 const decodeMarket = decodeWith(Wire.Market)
 
 /** A market of the lists, §3.4, without what only its event knows. */
 export const wireMarket = (value: unknown): Either.Either<Wire.Market, Rejected> =>
   Either.mapLeft(
     caught(() => decodeMarket(value)),
-    ({ path, problem }) => ({ id: tickerOf(value), path, problem })
+    ({ path, problem }) => ({ id: idAt(value, "ticker"), path, problem })
   )
 
 /** A market with its event's facts, which are unknown without. */

@@ -6,7 +6,7 @@
 import { Array as Arr, Chunk, Clock, Duration, Effect, Order, Ref, Stream, type SubscriptionRef } from "effect"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
-import { isObject } from "../../resilience/Reading.ts"
+import { idAt, isObject } from "../../resilience/Reading.ts"
 import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import { type Feed, VenueError } from "../Venue.ts"
@@ -32,9 +32,11 @@ const isHalting = ({ reason }: VenueError): boolean => reason === "unauthorized"
 
 /** What is seen of a market in the lists when its book changes. */
 const fingerprint = (market: Readonly<Record<string, unknown>>): string =>
-  ["updated_time", "volume_fp", "yes_bid_dollars", "yes_ask_dollars", "yes_bid_size_fp", "yes_ask_size_fp"]
-    .map((key) => String(market[key]))
-    .join()
+  JSON.stringify(
+    ["updated_time", "volume_fp", "yes_bid_dollars", "yes_ask_dollars", "yes_bid_size_fp", "yes_ask_size_fp"].map(
+      (key) => market[key]
+    )
+  )
 
 interface Known {
   print: string
@@ -85,7 +87,7 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
           Effect.map(rest.marketsByTicker(chunk.map(({ venueInstrumentId }) => venueInstrumentId)), (markets) => {
             const byTicker = new Map(chunk.map((instrument) => [instrument.venueInstrumentId, instrument]))
             for (const market of markets) {
-              const instrument = isObject(market) ? byTicker.get(String(market["ticker"])) : undefined
+              const instrument = isObject(market) ? byTicker.get(idAt(market, "ticker")) : undefined
               if (!isObject(market) || instrument === undefined) continue
               const entry = knownOf(instrument.id)
               const print = fingerprint(market)

@@ -2,7 +2,7 @@
 import { DateTime, Either, Option } from "effect"
 import { instrumentId, type Market, marketId } from "../../domain/Market.ts"
 import { parseDecimal, type Price, SCALE, type Size } from "../../domain/Money.ts"
-import { decodeWith, Fault, isObject, type Json, shown } from "../../resilience/Reading.ts"
+import { decodeWith, Fault, idAt, type Json, shown } from "../../resilience/Reading.ts"
 import { POLYMARKET } from "./Reading.ts"
 import { ClobMarket, GammaMarket, NewMarketMessage } from "./Wire.ts"
 
@@ -167,9 +167,6 @@ export interface Rejected {
   readonly problem: string
 }
 
-const idOf = (value: unknown): string =>
-  isObject(value) ? String(value["conditionId"] ?? value["condition_id"] ?? value["id"] ?? "?").slice(0, 80) : "?"
-
 const marketWith =
   (read: (value: unknown) => Market) =>
   (value: unknown): Either.Either<Market, Rejected> => {
@@ -177,7 +174,11 @@ const marketWith =
       return Either.right(read(value))
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
-      return Either.left({ id: idOf(value), path: fault.path, problem: fault.problem })
+      return Either.left({
+        id: idAt(value, "conditionId", "condition_id", "id"),
+        path: fault.path,
+        problem: fault.problem
+      })
     }
   }
 

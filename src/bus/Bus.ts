@@ -3,7 +3,16 @@ import { Context, Effect, Layer, PubSub, type Scope, Stream } from "effect"
 import type { MarketEvent } from "../domain/MarketEvent.ts"
 
 /** Events that were applied in one turn, in order: the unit everywhere, so that costs are per batch. */
-export type Batch = ReadonlyArray<MarketEvent>
+export interface Batch {
+  readonly events: ReadonlyArray<MarketEvent>
+  /** The record of the tape that they follow from, numbered within the run; 0 where nothing is recorded. */
+  readonly ordinal: number
+  /** Whether that record ends a segment of the tape, after which a reader may begin. */
+  readonly endsSegment: boolean
+}
+
+/** Events that follow from no record. */
+export const unrecorded = (events: ReadonlyArray<MarketEvent>): Batch => ({ events, ordinal: 0, endsSegment: false })
 
 export class Bus extends Context.Tag("parallax/bus/Bus")<
   Bus,
@@ -20,7 +29,8 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
     Effect.gen(function* () {
       const pubsub = yield* PubSub.bounded<Batch>(1024)
       return Bus.of({
-        publish: (batch) => (batch.length === 0 ? Effect.void : PubSub.publish(pubsub, batch)),
+        publish: (batch) =>
+          batch.events.length === 0 && !batch.endsSegment ? Effect.void : PubSub.publish(pubsub, batch),
         subscribe: Effect.map(PubSub.subscribe(pubsub), (queue) => Stream.fromQueue(queue))
       })
     })

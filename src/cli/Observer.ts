@@ -58,7 +58,7 @@ export const make: Effect.Effect<Observer, never, App.Services | Scope.Scope> = 
   yield* Effect.forkScoped(
     Stream.runForEachChunk(batches, (chunk) =>
       Effect.sync(() => {
-        for (const batch of chunk) activity.see(batch)
+        for (const { events } of chunk) activity.see(events)
       })
     )
   )

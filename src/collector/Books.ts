@@ -1,6 +1,6 @@
 /** The only holder of book state in a process: what comes in is applied, and what held goes out on the bus. */
 import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
-import { Bus } from "../bus/Bus.ts"
+import { Bus, unrecorded } from "../bus/Bus.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { BookStatus, FeedEvent, MarketEvent } from "../domain/MarketEvent.ts"
 import type { BookVerifier } from "../venues/Venue.ts"
@@ -43,7 +43,7 @@ export class Books extends Context.Tag("parallax/collector/Books")<
           onResync: (instrumentId, venue) => requests.unsafeOffer({ instrumentId, venue })
         })
         const publishing = (events: (now: number) => ReadonlyArray<MarketEvent>) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => bus.publish(events(now)))
+          Effect.flatMap(Clock.currentTimeMillis, (now) => bus.publish(unrecorded(events(now))))
 
         let lastSweep = yield* Clock.currentTimeMillis
         const sweep = publishing((now) => {
@@ -54,7 +54,7 @@ export class Books extends Context.Tag("parallax/collector/Books")<
         })
         yield* sweep.pipe(Effect.schedule(Schedule.spaced(SWEEP_MILLIS)), Effect.interruptible, Effect.forkScoped)
         return Books.of({
-          ingest: (events) => Effect.suspend(() => bus.publish(keeper.apply(events))),
+          ingest: (events) => Effect.suspend(() => bus.publish(unrecorded(keeper.apply(events)))),
           view: keeper.view,
           ids: keeper.ids,
           statuses: keeper.statuses,

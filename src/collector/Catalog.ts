@@ -34,10 +34,10 @@ const make = (watches: ReadonlyArray<Watch>) =>
     const events = yield* bus.subscribe
     // Most batches hold nothing about markets, so a batch is looked through before any effect is made of it.
     yield* events.pipe(
-      Stream.map((batch) => batch.filter(VenueCatalog.concerns)),
-      Stream.filter((batch) => batch.length > 0),
-      Stream.runForEach((batch) =>
-        Effect.forEach(batch, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), {
+      Stream.map(({ events }) => events.filter(VenueCatalog.concerns)),
+      Stream.filter((concerned) => concerned.length > 0),
+      Stream.runForEach((concerned) =>
+        Effect.forEach(concerned, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), {
           discard: true
         })
       ),

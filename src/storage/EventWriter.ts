@@ -88,7 +88,7 @@ const make = (
       let fault: unknown
       for (const batch of batches) {
         state.batchesSeen++
-        for (const event of batch) {
+        for (const event of batch.events) {
           try {
             coverage.see(event)
             mapper.map(event, rows)

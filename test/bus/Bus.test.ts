@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Ref, Scope, Stream, TestClock } from "effect"
-import { type Batch, Bus } from "../../src/bus/Bus.ts"
+import { type Batch, Bus, unrecorded } from "../../src/bus/Bus.ts"
 import { trade } from "../support/Events.ts"
 
-const batch = (n: number): Batch => [trade(n, "0.4 1")]
-const times = (batches: Iterable<Batch>) => Array.from(batches).flatMap((one) => one.map((event) => event.receivedTime))
+const batch = (n: number): Batch => unrecorded([trade(n, "0.4 1")])
+const times = (batches: Iterable<Batch>) =>
+  Array.from(batches).flatMap(({ events }) => events.map((event) => event.receivedTime))
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
 
 const readAll = (count: number) =>
@@ -40,7 +41,7 @@ describe("Bus", () => {
     Effect.gen(function* () {
       const bus = yield* Bus
       const stream = yield* bus.subscribe
-      yield* bus.publish([])
+      yield* bus.publish(unrecorded([]))
       yield* bus.publish(batch(1))
       assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(stream, 1))), [batch(1)])
     }).pipe(Effect.provide(Bus.layer))

@@ -12,7 +12,7 @@ const published = Effect.gen(function* () {
   const bus = yield* Bus
   const events: Array<MarketEvent> = []
   const stream = yield* bus.subscribe
-  yield* Effect.forkScoped(Stream.runForEach(stream, (batch) => Effect.sync(() => events.push(...batch))))
+  yield* Effect.forkScoped(Stream.runForEach(stream, (batch) => Effect.sync(() => events.push(...batch.events))))
   return events
 })
 
@@ -27,7 +27,7 @@ describe("Books", () => {
       yield* books.ingest([...start, change(2, "bid", "0.42 1"), trade(3, "0.43 1")])
       const [batch] = Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(stream, 1)))
       assert.deepStrictEqual(
-        batch?.map((event) => event._tag),
+        batch?.events.map((event) => event._tag),
         [
           "Connected",
           "Subscribed",
@@ -91,7 +91,7 @@ describe("Books", () => {
       yield* TestClock.adjust("1 seconds")
       assert.isNull(feeder.unsafePoll(), "it waits")
       const sizes = yield* stream.pipe(
-        Stream.mapConcat((batch) => batch),
+        Stream.mapConcat((batch) => batch.events),
         Stream.filter((event) => event._tag === "BookChange"),
         Stream.take(count),
         Stream.runFold([] as Array<number>, (all, event) => [...all, event.size / 1_000_000])

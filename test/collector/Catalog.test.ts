@@ -1,7 +1,7 @@
 import { SqlError } from "@effect/sql/SqlError"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Layer, Option, Stream, SubscriptionRef, TestClock } from "effect"
-import { Bus } from "../../src/bus/Bus.ts"
+import { Bus, unrecorded } from "../../src/bus/Bus.ts"
 import { Catalog } from "../../src/collector/Catalog.ts"
 import type { Market } from "../../src/domain/Market.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
@@ -332,7 +332,7 @@ describe("pinned markets", () => {
 describe("what the venue announces", () => {
   const announce = (...events: ReadonlyArray<MarketEvent>) =>
     Effect.zipRight(
-      Effect.flatMap(Bus, (bus) => bus.publish(events)),
+      Effect.flatMap(Bus, (bus) => bus.publish(unrecorded(events))),
       settle
     )
   const listed = (n: number) => ({ _tag: "MarketListed" as const, market: market(n), venueTime: 1, receivedTime: 1 })

@@ -2,7 +2,7 @@
 import { SqlError } from "@effect/sql/SqlError"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Context, Effect, Exit, Layer, Scope, TestServices } from "effect"
-import { Bus } from "../../src/bus/Bus.ts"
+import { Bus, unrecorded } from "../../src/bus/Bus.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import type { CopySink } from "../../src/storage/CopySink.ts"
 import { Database } from "../../src/storage/Database.ts"
@@ -28,7 +28,7 @@ export const start = (
     const context = yield* Layer.buildWithScope(layer, scope)
     const { status, flush } = Context.get(context, EventWriter)
     return {
-      publish: (...events) => Context.get(context, Bus).publish(events),
+      publish: (...events) => Context.get(context, Bus).publish(unrecorded(events)),
       status,
       flush,
       close: Scope.close(scope, Exit.void)

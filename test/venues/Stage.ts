@@ -121,7 +121,7 @@ export const collect = <F>({ trade, trueBook, venue }: Running<F>, wanted: Reado
     const core = yield* Layer.build(Books.layer(verifiers).pipe(Layer.provideMerge(Bus.layer), Layer.merge(catalog)))
     const log: Array<MarketEvent> = []
     const batches = yield* Context.get(core, Bus).subscribe
-    yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch))))
+    yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch.events))))
     yield* Layer.build(
       Layer.merge(Resync.layer(new Map([[venue.id, venue]])), Collector.layer([venue])).pipe(
         Layer.provide(Layer.succeedContext(core))

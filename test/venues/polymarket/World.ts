@@ -129,7 +129,7 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
       const feeds = Context.get(context, Feeds)
       const events: Array<MarketEvent> = []
       const published = yield* Context.get(context, Bus).subscribe
-      yield* Effect.forkScoped(Stream.runForEach(published, (batch) => Effect.sync(() => events.push(...batch))))
+      yield* Effect.forkScoped(Stream.runForEach(published, (batch) => Effect.sync(() => events.push(...batch.events))))
 
       const tokens = () =>
         [...venue.markets()].filter((market) => market.open()).flatMap((market) => market.info.tokens)

@@ -21,6 +21,7 @@ import { EventWriter } from "./storage/EventWriter.ts"
 import type { MarketStore } from "./storage/MarketStore.ts"
 import * as Sql from "./storage/Sql.ts"
 import * as SqlMarketStore from "./storage/SqlMarketStore.ts"
+import { Tape } from "./tape/Tape.ts"
 import * as Venues from "./venues/Venues.ts"
 
 /** What runs in a collector, for whoever looks at it: HTTP, the live view, a REPL. */
@@ -37,17 +38,16 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
     Effect.map(Venues.make(settings.platforms), (watches) => {
       const venues = watches.map(({ venue }) => venue)
       const byId = new Map(venues.map((venue) => [venue.id, venue]))
-      const verifiers = new Map(
-        venues.flatMap(({ id, verifier }) => (verifier === undefined ? [] : [[id, verifier] as const]))
-      )
+      const protocols = new Map(venues.map(({ id, protocol }) => [id, protocol]))
       const storage = Layer.provideMerge(SqlMarketStore.layer, Sql.layer(settings.database, settings.data_dir))
       return Collector.layer(venues).pipe(
         stage("sockets"),
         Layer.provideMerge(Resync.layer(byId)),
         Layer.provideMerge(Catalog.layer(watches)),
-        Layer.provideMerge(Books.layer(verifiers)),
+        Layer.provideMerge(Books.layer(protocols)),
         Layer.provideMerge(stage("storage writer")(EventWriter.layer(settings.database))),
         Layer.provideMerge(Bus.layer),
+        Layer.provideMerge(Tape.layerNone),
         Layer.provideMerge(stage("database")(storage))
       )
     })

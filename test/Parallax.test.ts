@@ -51,7 +51,8 @@ describe("Parallax", () => {
     Effect.gen(function* () {
       const { market, venue } = yield* simulated
       const desired = yield* SubscriptionRef.make(Market.instruments(market))
-      const keeper = BookKeeper.make({ verifier: () => venue.verifier, onResync: () => {} })
+      const { verifier } = venue.protocol()
+      const keeper = BookKeeper.make({ verifier: () => verifier, onResync: () => {} })
       yield* venue.feed.events(desired).pipe(
         Stream.chunks,
         Stream.map((events) => keeper.apply(Chunk.toReadonlyArray(events))),

@@ -7,12 +7,12 @@ import type { Connected, Disconnected, Gap } from "../domain/MarketEvent.ts"
 import type { Entry } from "./BookEntry.ts"
 
 /** What all books of a slot missed while it had no connection. */
-interface OpenGap {
+export interface OpenGap {
   readonly from: number
   readonly reason: string
 }
 
-interface ConnectionState {
+export interface ConnectionState {
   readonly id: string
   readonly slot: string
   readonly venue: VenueId
@@ -48,10 +48,15 @@ export interface BookGaps {
   readonly expire: (now: number) => void
 }
 
-export const make = (push: (gap: Gap) => void): BookGaps => {
-  const connections = new Map<string, ConnectionState>()
-  const slots = new Map<string, OpenGap>()
+/** What is remembered of connections: plain data, kept in place. */
+export interface Memory {
+  readonly connections: Map<string, ConnectionState>
+  readonly slots: Map<string, OpenGap>
+}
 
+export const memory = (): Memory => ({ connections: new Map(), slots: new Map() })
+
+export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = memory()): BookGaps => {
   const pushGap = (
     { connection, venue }: Pick<Entry, "connection" | "venue">,
     instrumentId: InstrumentId | null,

@@ -64,12 +64,21 @@ export interface BookKeeper {
   readonly counters: Readonly<BookCounters>
 }
 
-export const make = (options: BookKeeperOptions): BookKeeper => {
-  const entries = new Map<InstrumentId, Entry>()
-  const verifiers = new Set<BookVerifier>()
-  const doubted = new Set<Entry>()
-  const unbuilt = new Set<Entry>()
-  const counters: BookCounters = {
+/** All that a keeper remembers: plain data, kept in place. */
+export interface Memory {
+  readonly entries: Map<InstrumentId, Entry>
+  readonly doubted: Set<Entry>
+  readonly unbuilt: Set<Entry>
+  readonly gaps: BookGaps.Memory
+  readonly counters: BookCounters
+}
+
+export const memory = (): Memory => ({
+  entries: new Map(),
+  doubted: new Set(),
+  unbuilt: new Set(),
+  gaps: BookGaps.memory(),
+  counters: {
     applied: 0,
     snapshots: 0,
     verified: 0,
@@ -81,8 +90,18 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     foreign: 0,
     resyncs: 0
   }
+})
+
+export const make = (options: BookKeeperOptions, remembered: Memory = memory()): BookKeeper => {
+  const { counters, doubted, entries, unbuilt } = remembered
+  const verifiers = new Set<BookVerifier>()
   let out: Array<MarketEvent> = []
-  const gaps = BookGaps.make((gap) => out.push(gap))
+  const gaps = BookGaps.make((gap) => out.push(gap), remembered.gaps)
+  const useVerifier = (venue: VenueId): void => {
+    const verifier = options.verifier(venue)
+    if (verifier !== undefined) verifiers.add(verifier)
+  }
+  for (const { venue } of entries.values()) useVerifier(venue)
 
   const collect = (run: () => void): Array<MarketEvent> => {
     out = []
@@ -343,8 +362,7 @@ export const make = (options: BookKeeperOptions): BookKeeper => {
     restart(entry, connection)
     unbuilt.add(entry)
     gaps.await(entry)
-    const verifier = options.verifier(venue)
-    if (verifier !== undefined) verifiers.add(verifier)
+    useVerifier(venue)
     setStatus(entry, "stale", "waiting for the first snapshot", now)
     entry.since = now
   }

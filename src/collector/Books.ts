@@ -1,10 +1,17 @@
-/** The only holder of book state in a process: what comes in is applied, and what held goes out on the bus. */
+/**
+ * The only holder of book state in a process: what comes in is put on the tape, applied, and what follows goes out on the
+ * bus, in that order.
+ */
 import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
-import { Bus, unrecorded } from "../bus/Bus.ts"
+import { Bus } from "../bus/Bus.ts"
+import { type FeedInput, type Input, told } from "../domain/Input.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { BookStatus, FeedEvent, MarketEvent } from "../domain/MarketEvent.ts"
-import type { BookVerifier } from "../venues/Venue.ts"
-import * as BookKeeper from "./BookKeeper.ts"
+import { Tape } from "../tape/Tape.ts"
+import type { MakeProtocol } from "../venues/Venue.ts"
+import type { BookCounters, BookView } from "./BookEntry.ts"
+import * as Core from "./Core.ts"
+import type { Link } from "./EventChain.ts"
 
 export interface ResyncRequest {
   readonly instrumentId: InstrumentId
@@ -17,51 +24,73 @@ const SWEEP_MILLIS = 100
 export class Books extends Context.Tag("parallax/collector/Books")<
   Books,
   {
-    /** Applies a batch in order and publishes the outcome; waits while the bus is full. */
+    /** Applies inputs in order and publishes what follows; waits while the bus or the tape is full. */
+    readonly receive: (inputs: ReadonlyArray<FeedInput>) => Effect.Effect<void>
+    /** The same for what is read already. */
     readonly ingest: (events: ReadonlyArray<FeedEvent>) => Effect.Effect<void>
     /** A book with at most `limit` levels a side, or `undefined` when it is not kept. */
-    readonly view: (id: InstrumentId, limit?: number) => BookKeeper.BookView | undefined
+    readonly view: (id: InstrumentId, limit?: number) => BookView | undefined
     readonly ids: () => Iterable<InstrumentId>
     /** Books by venue and status. */
     readonly statuses: () => ReadonlyMap<VenueId, Readonly<Record<BookStatus, number>>>
-    readonly counters: Readonly<BookKeeper.BookCounters>
+    readonly counters: Readonly<BookCounters>
+    /** A digest of everything that was published; a replay of the tape has the same. */
+    readonly chain: () => Link
     /** Books that need a fresh snapshot, in the order in which they lost trust. */
     readonly resyncRequests: Queue.Dequeue<ResyncRequest>
     readonly resyncing: (id: InstrumentId) => Effect.Effect<void>
     readonly resyncFailed: (id: InstrumentId, reason: string, final: boolean) => Effect.Effect<void>
   }
 >() {
-  /** Books that are judged by these verifiers, one for each venue that has one. */
-  static readonly layer = (verifiers: ReadonlyMap<VenueId, BookVerifier>): Layer.Layer<Books, never, Bus> =>
+  /** Books of these venues, whose inputs are read by these protocols. */
+  static readonly layer = (protocols: ReadonlyMap<VenueId, MakeProtocol>): Layer.Layer<Books, never, Bus | Tape> =>
     Layer.scoped(
       Books,
       Effect.gen(function* () {
         const bus = yield* Bus
+        const tape = yield* Tape
         const requests = yield* Queue.unbounded<ResyncRequest>()
-        const keeper = BookKeeper.make({
-          verifier: (venue) => verifiers.get(venue),
-          onResync: (instrumentId, venue) => requests.unsafeOffer({ instrumentId, venue })
-        })
-        const publishing = (events: (now: number) => ReadonlyArray<MarketEvent>) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) => bus.publish(unrecorded(events(now))))
+        const onResync = (instrumentId: InstrumentId, venue: VenueId) => requests.unsafeOffer({ instrumentId, venue })
+        const core = Core.make({ protocols, onResync })!
+        const turn = yield* Effect.makeSemaphore(1)
+
+        /** From the tape to the bus in one piece, so that the bus has the order of the tape and misses nothing of it. */
+        const take = (inputs: ReadonlyArray<Input>) =>
+          Effect.suspend(() => {
+            const events: Array<MarketEvent> = []
+            let ordinal = tape.last()
+            for (const input of inputs) {
+              ordinal = tape.append(input)
+              for (const event of core.apply(input)) events.push(event)
+            }
+            const endsSegment = tape.isRotationDue()
+            if (endsSegment) tape.rotate(core.save())
+            return bus.publish({ events, ordinal, endsSegment })
+          }).pipe(turn.withPermits(1), Effect.uninterruptible)
+        const receive = (inputs: ReadonlyArray<Input>) => Effect.zipRight(tape.room, take(inputs))
+        const atOnce = (input: (receivedTime: number) => Input) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) => receive([input(now)]))
 
         let lastSweep = yield* Clock.currentTimeMillis
-        const sweep = publishing((now) => {
-          const late = now - lastSweep > 2 * SWEEP_MILLIS
-          lastSweep = now
+        const sweep = Effect.flatMap(Clock.currentTimeMillis, (receivedTime) => {
+          const late = receivedTime - lastSweep > 2 * SWEEP_MILLIS
+          lastSweep = receivedTime
           // After a stall the frames that would settle a doubt may be here, unread; they are read before the next sweep.
-          return late ? [] : keeper.sweep(now)
+          return late ? Effect.void : receive([{ _tag: "Swept", receivedTime }])
         })
         yield* sweep.pipe(Effect.schedule(Schedule.spaced(SWEEP_MILLIS)), Effect.interruptible, Effect.forkScoped)
         return Books.of({
-          ingest: (events) => Effect.suspend(() => bus.publish(unrecorded(keeper.apply(events)))),
-          view: keeper.view,
-          ids: keeper.ids,
-          statuses: keeper.statuses,
-          counters: keeper.counters,
+          receive,
+          ingest: (events) => receive(events.map(told)),
+          view: core.books.view,
+          ids: core.books.ids,
+          statuses: core.books.statuses,
+          counters: core.books.counters,
+          chain: core.chain,
           resyncRequests: requests,
-          resyncing: (id) => publishing((now) => keeper.resyncing(id, now)),
-          resyncFailed: (id, reason, final) => publishing((now) => keeper.resyncFailed(id, now, reason, final))
+          resyncing: (instrumentId) => atOnce((receivedTime) => ({ _tag: "ResyncBegun", instrumentId, receivedTime })),
+          resyncFailed: (instrumentId, reason, final) =>
+            atOnce((receivedTime) => ({ _tag: "ResyncFailed", instrumentId, reason, final, receivedTime }))
         })
       })
     )

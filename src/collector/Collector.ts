@@ -1,6 +1,6 @@
 /** Feeds to books to bus: one fiber a venue, which starts when everything that listens is there. */
 import { Chunk, Clock, Effect, Layer, Schedule, Stream } from "effect"
-import type { Connected, FeedEvent } from "../domain/MarketEvent.ts"
+import { type FeedInput, type Opened, told } from "../domain/Input.ts"
 import type { Venue } from "../venues/Venue.ts"
 import { Books } from "./Books.ts"
 import { Catalog } from "./Catalog.ts"
@@ -8,26 +8,21 @@ import { Feeds } from "./Feeds.ts"
 
 /** The connections that a feed has open, by what it said. */
 const makeOpen = () => {
-  const open = new Map<string, Connected>()
+  const open = new Map<string, Opened>()
   return {
-    note: (events: ReadonlyArray<FeedEvent>): void => {
-      for (const event of events) {
-        if (event._tag === "Connected") open.set(event.slot, event)
-        else if (event._tag === "Disconnected") open.delete(event.slot)
+    note: (inputs: ReadonlyArray<FeedInput>): void => {
+      for (const input of inputs) {
+        if (input._tag === "Opened") open.set(input.slot, input)
+        else if (input._tag === "Told" && input.event._tag === "Disconnected") open.delete(input.event.slot)
       }
     },
     /** The word that the feed did not live to say. */
-    lost: (receivedTime: number): ReadonlyArray<FeedEvent> => {
-      const events = Array.from(open.values(), ({ connection, slot, venue }) => ({
-        _tag: "Disconnected" as const,
-        venue,
-        slot,
-        connection,
-        reason: "the feed broke",
-        receivedTime
-      }))
+    lost: (receivedTime: number): ReadonlyArray<FeedInput> => {
+      const ends = Array.from(open.values(), ({ connection, slot, venue }) =>
+        told({ _tag: "Disconnected", venue, slot, connection, reason: "the feed broke", receivedTime })
+      )
       open.clear()
-      return events
+      return ends
     }
   }
 }
@@ -45,17 +40,17 @@ export const layer = (venues: ReadonlyArray<Venue>): Layer.Layer<Feeds, never, B
           const desired = catalog.desired(venue.id)
           if (desired === undefined) return Effect.void
           const open = makeOpen()
-          return venue.feed.events(desired).pipe(
+          return venue.feed.inputs(desired).pipe(
             Stream.runForEachChunk((chunk) => {
-              const events = Chunk.toReadonlyArray(chunk)
-              open.note(events)
-              return books.ingest(events)
+              const inputs = Chunk.toReadonlyArray(chunk)
+              open.note(inputs)
+              return books.receive(inputs)
             }),
             // A feed has no failure of its own; a defect is a fault of ours, which must not end the collection.
             Effect.tapErrorCause((cause) =>
               Effect.zipRight(
                 Effect.logError("the feed broke; starting it again", cause),
-                Effect.flatMap(Clock.currentTimeMillis, (now) => books.ingest(open.lost(now)))
+                Effect.flatMap(Clock.currentTimeMillis, (now) => books.receive(open.lost(now)))
               )
             ),
             Effect.sandbox,

@@ -70,7 +70,7 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
             )
           }
           yield* Effect.matchEffect(venue.snapshot(instrument), {
-            onSuccess: (snapshot) => books.ingest([snapshot]),
+            onSuccess: (answer) => books.receive([answer]),
             onFailure: (error) =>
               books.resyncFailed(
                 id,

@@ -2,9 +2,9 @@
  * What the feeds of all venues have in common on sockets: as many connections as the instruments need, each a stream
  * that reconnects; one gate for their handshakes; and how their ends are told.
  */
-import { Clock, Duration, Effect, Ref, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Queue, Ref, type Scope, Stream } from "effect"
+import { type FeedInput, told } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
-import type { FeedEvent } from "../domain/MarketEvent.ts"
 import * as ConnectGate from "../resilience/ConnectGate.ts"
 import { backoff, reconnecting } from "../resilience/Reconnect.ts"
 import { type Shard, sharded } from "../resilience/Shards.ts"
@@ -16,8 +16,10 @@ import type { ConnectionInfo, Feed } from "./Venue.ts"
 const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
 /** A refusal for good (401, 403) is asked again this seldom, so that it ends without a hand. */
 const HALT = Duration.minutes(15)
-/** Events that may wait for the reader, over all sockets. */
-const BUFFER = 16_384
+/** Inputs that may wait for the reader, over all sockets; what a socket brings meanwhile is one more. */
+const BUFFER = 4
+/** Kinds of faults that one connection puts into the log, each once. */
+const MAX_FAULTS = 64
 
 /** One slot with its share of the instruments, over all the connections that fill it. */
 export interface Line {
@@ -48,11 +50,11 @@ export interface SocketFeedOptions<L extends Line> {
   /** What the venue keeps of a line besides. */
   readonly line: (line: Line) => L
   /** One connection's life: fails when it ends, whatever the reason. */
-  readonly session: (line: L) => Stream.Stream<FeedEvent, SocketError>
+  readonly session: (line: L) => Stream.Stream<FeedInput, SocketError>
 }
 
 export interface SocketFeed<L extends Line> {
-  readonly events: Feed["events"]
+  readonly inputs: Feed["inputs"]
   readonly lines: Effect.Effect<ReadonlyArray<L>>
 }
 
@@ -61,6 +63,25 @@ export const info = (venue: VenueId, { shard, slot }: Line): ConnectionInfo => (
   ...Slot.summary(slot, shard.items.size),
   venue
 })
+
+/** Puts the first fault of each kind into the log, from wherever no effect can be run. */
+export const faultLog: Effect.Effect<(kind: string, detail: string, sample: string) => void, never, Scope.Scope> =
+  Effect.gen(function* () {
+    const faults = yield* Queue.dropping<{ readonly kind: string; readonly detail: string; readonly sample: string }>(
+      MAX_FAULTS
+    )
+    yield* Queue.take(faults).pipe(
+      Effect.flatMap((fault) => Effect.annotateLogs(Effect.logWarning("a message could not be used"), fault)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    const reported = new Set<string>()
+    return (kind, detail, sample) => {
+      if (reported.has(kind) || reported.size >= MAX_FAULTS) return
+      reported.add(kind)
+      faults.unsafeOffer({ kind, detail, sample })
+    }
+  })
 
 const cleanEnd = () =>
   new SocketError({ reason: "closed", code: 1000, detail: "the stream ended", retryAfter: Duration.zero })
@@ -85,18 +106,17 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
           halted ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting",
           reason
         )
-        const event: FeedEvent = { _tag: "Disconnected", venue, slot: name, connection, reason, receivedTime }
-        return wasConnected ? [event] : []
+        return wasConnected ? [told({ _tag: "Disconnected", venue, slot: name, connection, reason, receivedTime })] : []
       }).pipe(Effect.annotateLogs({ venue, slot: slot.name, connection: slot.connection }))
 
-    const connection = (line: L): Stream.Stream<FeedEvent> =>
+    const connection = (line: L): Stream.Stream<FeedInput> =>
       reconnecting(options.session(line), cleanEnd, {
         schedule: backoff(BACKOFF),
         ended: (error) => Slot.sessionEnd(line.slot, atLeast(isHalting)(error)),
         onEnd: onEnd(line.slot)
       })
 
-    const run = (shard: Shard<Instrument>): Stream.Stream<FeedEvent> =>
+    const run = (shard: Shard<Instrument>): Stream.Stream<FeedInput> =>
       Stream.unwrap(
         Effect.gen(function* () {
           const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
@@ -108,7 +128,7 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
       ).pipe(Stream.ensuring(Ref.update(lines, (all) => new Map([...all].filter(([index]) => index !== shard.index)))))
 
     return {
-      events: (desired) =>
+      inputs: (desired) =>
         sharded({
           desired,
           id: (instrument) => instrument.venueInstrumentId,
@@ -118,7 +138,9 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
           onEmpty: (shard, removed) =>
             Effect.map(Clock.currentTimeMillis, (receivedTime) => {
               const feeding = slotOf.get(shard)?.feeding ?? ""
-              return [{ _tag: "Unsubscribed", venue, connection: feeding, instrumentIds: ids(removed), receivedTime }]
+              return [
+                told({ _tag: "Unsubscribed", venue, connection: feeding, instrumentIds: ids(removed), receivedTime })
+              ]
             })
         }),
       lines: Effect.map(Ref.get(lines), (all) => [...all.values()])

@@ -1,10 +1,12 @@
 /**
  * What a venue fulfils. Everything else (reconnecting, books, storage, serving) is shared; a venue supplies its
- * catalogue, its feed, single snapshots and, where it publishes digests, a verifier.
+ * catalogue, its feed, single snapshots, and the protocol by which its messages are read and, where it publishes
+ * digests, verified.
  */
 import { Data, type Duration, type Effect, type Option, type Stream, type SubscriptionRef } from "effect"
+import type { Answer, FeedInput } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, Market, VenueId } from "../domain/Market.ts"
-import type { BookSnapshot, FeedEvent } from "../domain/MarketEvent.ts"
+import type { FeedEvent } from "../domain/MarketEvent.ts"
 import type { OrderBook } from "../domain/OrderBook.ts"
 
 /** Why a venue call failed, as far as a caller can act on it. */
@@ -86,9 +88,14 @@ export interface ConnectionInfo {
 /** The live data of a venue. */
 export interface Feed {
   /**
-   * All events of the instruments that `desired` holds, in arrival order for each connection. Subscriptions follow
-   * `desired`; connections come and go inside; interrupting the stream closes them.
+   * All that comes in for the instruments that `desired` holds, unread, in arrival order for each connection. They are to
+   * be read, by a {@link Protocol} of the venue: what the frames say is also what keeps the subscriptions up. Subscriptions
+   * follow `desired`; connections come and go inside; interrupting the stream closes them.
    */
+  readonly inputs: (
+    desired: SubscriptionRef.SubscriptionRef<ReadonlyArray<Instrument>>
+  ) => Stream.Stream<FeedInput, VenueError>
+  /** The same, read. */
   readonly events: (
     desired: SubscriptionRef.SubscriptionRef<ReadonlyArray<Instrument>>
   ) => Stream.Stream<FeedEvent, VenueError>
@@ -123,6 +130,22 @@ export interface BookVerifier {
   readonly forget: (instrumentId: InstrumentId) => void
 }
 
+/**
+ * How what comes in is read. Synchronous; the same inputs give the same events, whether they come from the venue or from a
+ * tape. Never throws.
+ */
+export interface Protocol {
+  /** Reads one input into `out`, in order. */
+  readonly read: (input: FeedInput, out: Array<FeedEvent>) => void
+  /** `undefined` when the venue publishes nothing to verify against. */
+  readonly verifier: BookVerifier | undefined
+  /** All that later inputs depend on: plain data, which a structured clone keeps, and which is changed in place. */
+  readonly state: unknown
+}
+
+/** A protocol from the beginning, or from the state in which another one was. */
+export type MakeProtocol = (state?: unknown) => Protocol
+
 export interface Venue {
   readonly id: VenueId
   /** The venue's list, filtered as far as the venue itself can filter, in its order of importance. */
@@ -132,10 +155,9 @@ export interface Venue {
   /** One market by id, slug or ticker. */
   readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
   readonly feed: Feed
-  /** One book over REST. `not-found` when the venue keeps no book for it. */
-  readonly snapshot: (instrument: Instrument) => Effect.Effect<BookSnapshot, VenueError>
-  /** `undefined` when the venue publishes nothing to verify against. */
-  readonly verifier: BookVerifier | undefined
+  /** One book over REST, as answered. `not-found` when the venue keeps no book for it. */
+  readonly snapshot: (instrument: Instrument) => Effect.Effect<Answer, VenueError>
+  readonly protocol: MakeProtocol
 }
 
 /** A venue with what is watched of it. */

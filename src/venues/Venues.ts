@@ -8,12 +8,17 @@ import { KalshiConfig } from "./kalshi/Config.ts"
 import * as Kalshi from "./kalshi/Kalshi.ts"
 import { PolymarketConfig } from "./polymarket/Config.ts"
 import * as Polymarket from "./polymarket/Polymarket.ts"
-import type { Venue, Watch } from "./Venue.ts"
+import type { MakeProtocol, Venue, Watch } from "./Venue.ts"
 
 /** By the key of the venue's section in `platforms`. */
 export const modules = {
-  polymarket: { id: VenueId.make("polymarket"), section: section(PolymarketConfig), make: Polymarket.make },
-  kalshi: { id: VenueId.make("kalshi"), section: section(KalshiConfig), make: Kalshi.make }
+  polymarket: {
+    id: VenueId.make("polymarket"),
+    section: section(PolymarketConfig),
+    make: Polymarket.make,
+    protocol: Polymarket.protocol
+  },
+  kalshi: { id: VenueId.make("kalshi"), section: section(KalshiConfig), make: Kalshi.make, protocol: Kalshi.protocol }
 } as const
 
 type Modules = typeof modules
@@ -23,6 +28,11 @@ type Sections = { [K in keyof Modules]: Modules[K]["section"] }
 export const platforms: Schema.Struct<Sections> = Schema.Struct(
   // What is mapped key by key keeps the type of each key, which the mapping cannot say.
   Record.map(modules, ({ section }) => section) as Sections
+)
+
+/** How the inputs of each venue are read, for a tape. */
+export const protocols: ReadonlyMap<VenueId, MakeProtocol> = new Map(
+  Object.values(modules).map(({ id, protocol }) => [id, protocol])
 )
 
 /** The configuration of every venue. */

@@ -26,8 +26,13 @@ const rules: ReadonlyArray<Rule> = [
   },
   { of: "src/venues/Venue.ts", imports: ["src/domain/**"], packages: ["effect"] },
   {
-    // What all venues share of a feed: it knows none of them.
+    // What all venues share of a feed and of reading: it knows none of them.
     of: "src/venues/SocketFeed.ts",
+    imports: ["src/domain/**", "src/resilience/**", "src/venues/Venue.ts"],
+    packages: ["effect"]
+  },
+  {
+    of: "src/venues/Protocol.ts",
     imports: ["src/domain/**", "src/resilience/**", "src/venues/Venue.ts"],
     packages: ["effect"]
   },
@@ -42,6 +47,7 @@ const rules: ReadonlyArray<Rule> = [
       "src/domain/**",
       "src/resilience/**",
       "src/venues/Venue.ts",
+      "src/venues/Protocol.ts",
       "src/venues/SocketFeed.ts",
       "src/venues/<v>/**"
     ],

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Queue, Stream, TestClock } from "effect"
+import { Tape } from "../../src/tape/Tape.ts"
 import { Bus } from "../../src/bus/Bus.ts"
 import { Books } from "../../src/collector/Books.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import { change, connected, id, other, price, rejected, snapshot, subscribed, trade, venue } from "../support/Events.ts"
 
-const layer = Layer.provideMerge(Books.layer(new Map()), Bus.layer)
+const layer = Books.layer(new Map()).pipe(Layer.provideMerge(Bus.layer), Layer.provide(Tape.layerNone))
 
 /** Everything that is published from now on, and a way to look at it. */
 const published = Effect.gen(function* () {

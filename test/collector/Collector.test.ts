@@ -6,14 +6,15 @@ import { Catalog } from "../../src/collector/Catalog.ts"
 import * as Collector from "../../src/collector/Collector.ts"
 import { Feeds } from "../../src/collector/Feeds.ts"
 import type { Instrument } from "../../src/domain/Market.ts"
-import type { FeedEvent } from "../../src/domain/MarketEvent.ts"
+import { type FeedInput, told } from "../../src/domain/Input.ts"
+import { Tape } from "../../src/tape/Tape.ts"
 import type { Feed } from "../../src/venues/Venue.ts"
-import { connected, id, instrument, market, snapshot, subscribed, venue } from "../support/Events.ts"
+import { id, instrument, market, snapshot, venue } from "../support/Events.ts"
 import * as StubVenue from "../support/StubVenue.ts"
 
-const setUp = (feed: Feed) =>
-  Collector.layer([StubVenue.make({ feed })]).pipe(
-    Layer.provideMerge(Books.layer(new Map())),
+const setUp = (feed: Feed, stub = StubVenue.make({ feed })) =>
+  Collector.layer([stub]).pipe(
+    Layer.provideMerge(Books.layer(new Map([[stub.id, stub.protocol]]))),
     Layer.provide(
       Layer.effect(
         Catalog,
@@ -30,15 +31,23 @@ const setUp = (feed: Feed) =>
       )
     ),
     Layer.provide(Bus.layer),
+    Layer.provide(Tape.layerNone),
     Layer.provide(Logger.remove(Logger.defaultLogger))
   )
 
-const dump = (at: number): ReadonlyArray<FeedEvent> => [connected(at), subscribed(at), snapshot(at)]
+const about = { venue, connection: "test-1-a" }
+
+const dump = (at: number): ReadonlyArray<FeedInput> => [
+  { _tag: "Opened", slot: "test-1", terms: {}, ...about, receivedTime: at },
+  { _tag: "Wanted", instruments: [instrument(market("m"))], ...about, receivedTime: at },
+  told(snapshot(at))
+]
 
 describe("Collector", () => {
   it.scoped("feeds the books with what the venue says of the watched instruments", () => {
     const feed: Feed = {
-      events: (desired) =>
+      events: () => Stream.die("not read here"),
+      inputs: (desired) =>
         desired.changes.pipe(
           Stream.take(1),
           Stream.mapConcat((all) => (all.length === 1 ? dump(1) : [])),
@@ -56,7 +65,8 @@ describe("Collector", () => {
   it.scoped("starts a feed again that broke, and no book is live in between", () => {
     let started = 0
     const feed: Feed = {
-      events: () =>
+      events: () => Stream.die("not read here"),
+      inputs: () =>
         Stream.suspend(() =>
           Stream.concat(
             Stream.fromIterable(dump(++started)),
@@ -79,7 +89,8 @@ describe("Collector", () => {
   it.scoped("stops the feed with its scope", () => {
     let closed = 0
     const feed: Feed = {
-      events: () =>
+      events: () => Stream.die("not read here"),
+      inputs: () =>
         Stream.ensuring(
           Stream.never,
           Effect.sync(() => closed++)

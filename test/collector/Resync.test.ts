@@ -5,6 +5,7 @@ import { Books, type ResyncRequest } from "../../src/collector/Books.ts"
 import { Catalog } from "../../src/collector/Catalog.ts"
 import * as Resync from "../../src/collector/Resync.ts"
 import type { Instrument } from "../../src/domain/Market.ts"
+import type { Answer } from "../../src/domain/Input.ts"
 import type { BookSnapshot } from "../../src/domain/MarketEvent.ts"
 import type { VenueError } from "../../src/venues/Venue.ts"
 import {
@@ -35,7 +36,10 @@ const quietBooks = Layer.effect(
     const at = (run: (now: number) => unknown) => Effect.map(Clock.currentTimeMillis, (now) => void run(now))
     return Books.of({
       ...keeper,
+      receive: (inputs) =>
+        at(() => keeper.apply(inputs.flatMap((one) => (one._tag === "Answer" ? [one.body as BookSnapshot] : [])))),
       ingest: (events) => at(() => keeper.apply(events)),
+      chain: () => ({ digest: "", events: 0 }),
       resyncRequests: requests,
       resyncing: (one) => at((now) => keeper.resyncing(one, now)),
       resyncFailed: (one, reason, final) => at((now) => keeper.resyncFailed(one, now, reason, final))
@@ -63,7 +67,10 @@ const make = (
     snapshot: (one) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         asked.push([now, one.venueInstrumentId])
-        return answer(one, now)
+        return Effect.map(answer(one, now), (body): Answer => {
+          const about = { venue, instrumentId: one.id, of: "book", source: "rest" } as const
+          return { _tag: "Answer", ...about, body, receivedTime: now }
+        })
       })
   })
   const layer = Resync.layer(new Map([[venue, stub]])).pipe(

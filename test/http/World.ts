@@ -180,7 +180,9 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
       Books,
       Effect.map(Queue.unbounded<never>(), (resyncRequests) =>
         Books.of({
+          receive: () => Effect.void,
           ingest: () => Effect.void,
+          chain: () => ({ digest: "", events: 0 }),
           view: (id, limit) => {
             const view = world.books.find(({ instrumentId }) => instrumentId === id)
             return view === undefined ? undefined : limited(view, limit)

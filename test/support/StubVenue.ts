@@ -1,6 +1,8 @@
 /** A venue whose answers a test makes up. */
 import { Effect, Option, Stream } from "effect"
 import type { Market } from "../../src/domain/Market.ts"
+import type { FeedEvent } from "../../src/domain/MarketEvent.ts"
+import { reading } from "../../src/venues/Protocol.ts"
 import { type MarketPage, type Venue, VenueError, type VenueErrorReason } from "../../src/venues/Venue.ts"
 import { venue as id } from "./Events.ts"
 
@@ -19,8 +21,17 @@ export const make = (parts: Partial<Venue> = {}): Venue => ({
   markets: () => Stream.empty,
   wants: () => true,
   market: () => Effect.succeed(Option.none()),
-  feed: { events: () => Stream.never, connections: Effect.succeed([]) },
+  feed: { inputs: () => Stream.never, events: () => Stream.never, connections: Effect.succeed([]) },
   snapshot: () => failure("not-found"),
-  verifier: undefined,
+  protocol: () => ({
+    read: reading({
+      connections: new Map(),
+      begin: () => null,
+      reader: () => () => {},
+      answer: ({ body }, _, out) => void out.push(body as FeedEvent)
+    }),
+    verifier: undefined,
+    state: null
+  }),
   ...parts
 })

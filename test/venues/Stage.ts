@@ -12,6 +12,7 @@ import { type Instrument, type InstrumentId, instruments, type Market } from "..
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import type { Level } from "../../src/domain/OrderBook.ts"
 import { RateLimit } from "../../src/resilience/RateLimit.ts"
+import { Tape } from "../../src/tape/Tape.ts"
 import type { Venue, VenueError } from "../../src/venues/Venue.ts"
 
 /** Both sides, best level first. */
@@ -117,8 +118,11 @@ export const collect = <F>({ trade, trueBook, venue }: Running<F>, wanted: Reado
       info: () => [],
       refresh: () => Effect.void
     })
-    const verifiers = new Map(venue.verifier === undefined ? [] : [[venue.id, venue.verifier]])
-    const core = yield* Layer.build(Books.layer(verifiers).pipe(Layer.provideMerge(Bus.layer), Layer.merge(catalog)))
+    const kept = Books.layer(new Map([[venue.id, venue.protocol]])).pipe(
+      Layer.provideMerge(Bus.layer),
+      Layer.provide(Tape.layerNone)
+    )
+    const core = yield* Layer.build(Layer.merge(kept, catalog))
     const log: Array<MarketEvent> = []
     const batches = yield* Context.get(core, Bus).subscribe
     yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch.events))))

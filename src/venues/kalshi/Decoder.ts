@@ -3,20 +3,23 @@
  * whole; its number counts either way.
  */
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
-import type { FeedEvent } from "../../domain/MarketEvent.ts"
+import type { BestQuote, FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
 import { complement } from "../../domain/Money.ts"
 import { decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
-import * as Lifecycle from "./Lifecycle.ts"
+import type * as Lifecycle from "./Lifecycle.ts"
 import { KALSHI, levelsOf, type NoPrices, takerSide } from "./Normalize.ts"
 import * as Quotes from "./Quotes.ts"
 import { integer, levelPrice, optionalText, price, signed, size, stamp, text } from "./Reading.ts"
 import * as Sequence from "./Sequence.ts"
+import { consequence, describe } from "./SocketErrors.ts"
 import { type Channel, ErrorMessage, LifecycleMessage, SubscribedMessage } from "./Wire.ts"
 
 /** What the venue says about subscriptions rather than markets. */
 export type Control =
   | { readonly _tag: "Acknowledged"; readonly channel: string; readonly sid: number }
+  /** A subscription ended without our doing. */
+  | { readonly _tag: "Ended"; readonly channel: Channel; readonly reason: string }
   | {
       readonly _tag: "Refused"
       /** The command that failed, or `undefined` for a failure of the channel `sid`. */
@@ -28,6 +31,26 @@ export type Control =
       readonly tickers: ReadonlyArray<string>
     }
 
+/** What a decoder remembers of its connection: plain data, kept in place. */
+export interface Memory {
+  /** The last number of each subscription. */
+  readonly numbers: Map<number, number>
+  readonly channels: Map<number, Channel>
+  /** Subscriptions that ended: what still comes of them is old. */
+  readonly dropped: Set<number>
+  /** A snapshot bears the time of its sending; no change after it may seem older. */
+  readonly snapshotTimes: Map<InstrumentId, number>
+  readonly quotes: Map<InstrumentId, BestQuote>
+}
+
+export const memory = (): Memory => ({
+  numbers: new Map(),
+  channels: new Map(),
+  dropped: new Set(),
+  snapshotTimes: new Map(),
+  quotes: new Map()
+})
+
 export interface DecoderContext {
   /** The connection, to name in events. */
   readonly connection: string
@@ -35,14 +58,18 @@ export interface DecoderContext {
   readonly instrument: (ticker: string) => Instrument | undefined
   /** All of it. */
   readonly instruments: () => Iterable<Instrument>
-  /** What any connection of the venue watches or watched: the lifecycle speaks of every market. */
-  readonly watched: (ticker: string) => Instrument | undefined
+  /** Reads the life of markets. */
+  readonly lifecycle: ReturnType<typeof Lifecycle.make>
+  /** Whether a new market without a category is to be looked up before it counts as listed. */
+  readonly looksUpListings: boolean
   /** As the subscription asked; the messages do not say. */
   readonly noPrices: NoPrices
   readonly tally: Tally
   /** Told of each fault: a sample for the log. */
   readonly onFault: (kind: string, detail: string, sample: string) => void
   readonly onControl: (control: Control) => void
+  /** A new market that is to be looked up. */
+  readonly onListing: (listed: MarketListed) => void
 }
 
 export interface Decoder {
@@ -50,11 +77,6 @@ export interface Decoder {
   readonly read: (frame: string, receivedTime: number, out: Array<FeedEvent>) => void
   /** Emits the best quotes that have stood unchanged long enough to be compared with the book. */
   readonly settle: (now: number, out: Array<FeedEvent>) => void
-  /**
-   * A subscription has ended without our doing: what still comes of it is old, and what it would have brought is lost.
-   * Returns its channel.
-   */
-  readonly end: (sid: number, receivedTime: number, out: Array<FeedEvent>) => Channel | undefined
 }
 
 const TICKER = /"market_ticker"\s*:\s*"([^"]{1,200})"/g
@@ -62,15 +84,11 @@ const SAMPLE = 300
 
 const IGNORED = new Set(["event_lifecycle", "event_fee_update", "multivariate_market_lifecycle"])
 
-export const make = (context: DecoderContext): Decoder => {
-  const { connection, instrument, noPrices, onControl, onFault, tally, watched } = context
-  const sequence = Sequence.make()
-  const channels = new Map<number, Channel>()
-  const dropped = new Set<number>()
-  /** A snapshot bears the time of its sending; no change after it may seem older. */
-  const snapshotTimes = new Map<InstrumentId, number>()
-  const quotes = Quotes.make()
-  const lifecycle = Lifecycle.make(watched)
+export const make = (context: DecoderContext, remembered: Memory = memory()): Decoder => {
+  const { connection, instrument, noPrices, onControl, onFault, tally } = context
+  const { channels, dropped, snapshotTimes } = remembered
+  const sequence = Sequence.make(remembered.numbers)
+  const quotes = Quotes.make(remembered.quotes)
 
   const fault = (kind: string, detail: string, frame: string): void => {
     count(tally.errors, kind)
@@ -113,6 +131,15 @@ export const make = (context: DecoderContext): Decoder => {
     }
   }
 
+  /** A subscription has ended: what it would have brought is lost. The next one counts from 1. */
+  const end = (sid: number, channel: Channel, reason: string, receivedTime: number, out: Array<FeedEvent>): void => {
+    lost(sid, sequence.due(sid), 1, receivedTime, out)
+    dropped.add(sid)
+    channels.delete(sid)
+    sequence.forget(sid)
+    onControl({ _tag: "Ended", channel, reason })
+  }
+
   /** Whether the message is to be used, by the number that it bears. */
   const inSequence = (
     message: Json,
@@ -143,7 +170,15 @@ export const make = (context: DecoderContext): Decoder => {
 
   const sequenceOf = (message: Json): number | null => (typeof message["seq"] === "number" ? message["seq"] : null)
 
-  const decode = (message: Json, kind: string, receivedTime: number): ReadonlyArray<FeedEvent> | undefined => {
+  const isListing = (event: FeedEvent): event is MarketListed =>
+    context.looksUpListings && event._tag === "MarketListed" && event.market.category === null
+
+  const decode = (
+    message: Json,
+    kind: string,
+    receivedTime: number,
+    out: Array<FeedEvent>
+  ): ReadonlyArray<FeedEvent> | undefined => {
     switch (kind) {
       case "orderbook_delta": {
         const msg = object(message["msg"], "msg")
@@ -222,8 +257,11 @@ export const make = (context: DecoderContext): Decoder => {
         }
         return []
       }
-      case "market_lifecycle_v2":
-        return lifecycle(decodeWith(LifecycleMessage)(message["msg"]), receivedTime)
+      case "market_lifecycle_v2": {
+        const events = context.lifecycle(decodeWith(LifecycleMessage)(message["msg"]), receivedTime)
+        for (const event of events) if (isListing(event)) context.onListing(event)
+        return events.filter((event) => !isListing(event))
+      }
       case "subscribed": {
         const { msg } = decodeWith(SubscribedMessage)(message)
         channels.set(msg.sid, msg.channel as Channel)
@@ -233,6 +271,11 @@ export const make = (context: DecoderContext): Decoder => {
       case "error": {
         const { id, msg, sid } = decodeWith(ErrorMessage)(message)
         count(tally.errors, `venue-error-${msg.code}`)
+        const channel = sid === undefined ? undefined : channels.get(sid)
+        if (channel !== undefined && consequence(msg.code) === "terminal") {
+          end(sid!, channel, describe(msg.code, msg.msg), receivedTime, out)
+          return []
+        }
         const tickers = [...(msg.market_tickers ?? []), ...(msg.market_ticker === undefined ? [] : [msg.market_ticker])]
         onControl({ _tag: "Refused", id, sid, code: msg.code, text: msg.msg, tickers })
         return []
@@ -260,7 +303,7 @@ export const make = (context: DecoderContext): Decoder => {
       if (!isObject(message) || kind === undefined) return fault("untyped", "a message without type", frame)
       try {
         if (!inSequence(message, kind, frame, receivedTime, out)) return
-        const events = decode(message, kind, receivedTime)
+        const events = decode(message, kind, receivedTime, out)
         if (events === undefined) {
           count(tally.errors, "unknown-type")
           onFault(`unknown-type ${kind.slice(0, 40)}`, "a type that the protocol does not name", frame.slice(0, SAMPLE))
@@ -277,15 +320,6 @@ export const make = (context: DecoderContext): Decoder => {
         if (ids.length > 0) rejected(ids, reason, receivedTime, out)
       }
     },
-    settle: quotes.settle,
-    end: (sid, receivedTime, out) => {
-      const channel = channels.get(sid)
-      // The next subscription counts from 1.
-      if (!dropped.has(sid)) lost(sid, sequence.due(sid), 1, receivedTime, out)
-      dropped.add(sid)
-      channels.delete(sid)
-      sequence.forget(sid)
-      return channel
-    }
+    settle: quotes.settle
   }
 }

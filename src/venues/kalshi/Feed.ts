@@ -1,33 +1,22 @@
 /** The socket: as many connections as the markets need, each a stream that reconnects (Kalshi reference §7). */
 import { Effect, type Scope } from "effect"
-import type { Instrument, InstrumentId } from "../../domain/Market.ts"
+import type { InstrumentId } from "../../domain/Market.ts"
+import { readable } from "../Protocol.ts"
 import * as SocketFeed from "../SocketFeed.ts"
 import { type Feed, VenueError } from "../Venue.ts"
 import { KALSHI } from "./Normalize.ts"
+import * as Protocol from "./Protocol.ts"
 import * as Session from "./Session.ts"
 
 /** Many handshakes at once are answered with 429 (§7.1). */
 const HANDSHAKE_SPACING = "250 millis"
-/** Markets whose end is listened for although they are not subscribed any more. */
-const MAX_WATCHED = 20_000
-
-export type FeedOptions = Omit<Session.SessionOptions, "gate" | "watch" | "watched">
+export type FeedOptions = Omit<Session.SessionOptions, "gate">
 
 export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { clockSkew, config } = options
     const gate = yield* SocketFeed.gate(HANDSHAKE_SPACING, Session.isHalting)
-    const watched = new Map<string, Instrument>()
-    const watch = (instruments: Iterable<Instrument>): void => {
-      for (const instrument of instruments) watched.set(instrument.venueInstrumentId, instrument)
-      for (const oldest of watched.keys()) {
-        if (watched.size <= MAX_WATCHED) break
-        watched.delete(oldest)
-      }
-    }
-
-    const session = Session.make({ ...options, gate, watched, watch })
-
+    const session = Session.make({ ...options, gate })
     const feed = yield* SocketFeed.make<Session.Line>({
       venue: KALSHI,
       perConnection: config.max_markets_per_connection,
@@ -53,14 +42,11 @@ export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Sco
         )
       )
 
-    return {
-      events: feed.events,
-      connections: Effect.map(feed.lines, (lines) =>
-        lines.map((line) => {
-          const shown = SocketFeed.info(KALSHI, line)
-          return { ...shown, reason: shown.reason || clockSkew.warning() }
-        })
-      ),
-      requestSnapshots
-    }
+    const connections = Effect.map(feed.lines, (lines) =>
+      lines.map((line) => {
+        const shown = SocketFeed.info(KALSHI, line)
+        return { ...shown, reason: shown.reason || clockSkew.warning() }
+      })
+    )
+    return readable({ inputs: feed.inputs, connections, requestSnapshots }, () => Protocol.make(options.observers))
   })

@@ -2,7 +2,8 @@
 import type { HttpClient } from "@effect/platform"
 import { Effect, type Scope } from "effect"
 import type { RateLimit } from "../../resilience/RateLimit.ts"
-import type { Venue } from "../Venue.ts"
+import type { Observers } from "../Protocol.ts"
+import type { MakeProtocol, Venue } from "../Venue.ts"
 import * as Client from "./Client.ts"
 import * as ClockSkew from "./ClockSkew.ts"
 import type { KalshiConfig } from "./Config.ts"
@@ -11,7 +12,11 @@ import * as Feed from "./Feed.ts"
 import * as Markets from "./Markets.ts"
 import { KALSHI } from "./Normalize.ts"
 import * as PollFeed from "./PollFeed.ts"
+import * as Protocol from "./Protocol.ts"
 import * as Rest from "./Rest.ts"
+
+/** For a tape of this venue. */
+export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
 
 export const make = (
   config: KalshiConfig
@@ -22,10 +27,11 @@ export const make = (
     const signer = credentials._tag === "Ready" ? credentials.signer : undefined
     const rest = Rest.make(yield* Client.make(config, signer, clockSkew))
     const markets = Markets.make(config, rest)
+    const observers: Observers<Protocol.KalshiObserver> = new Map()
     const feed =
       signer === undefined
         ? yield* PollFeed.make(config, rest, credentials._tag === "Unusable" ? credentials.problem : undefined)
-        : yield* Feed.make({ config, signer, clockSkew, rest, markets })
+        : yield* Feed.make({ config, signer, clockSkew, rest, markets, observers })
     return {
       id: KALSHI,
       markets: markets.list,
@@ -33,6 +39,6 @@ export const make = (
       market: markets.find,
       feed,
       snapshot: (instrument) => rest.orderbook(instrument, signer === undefined ? "poll" : "rest"),
-      verifier: undefined
+      protocol: (state) => Protocol.make(observers, state)
     }
   })

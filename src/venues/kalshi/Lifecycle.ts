@@ -11,12 +11,11 @@ import type { LifecycleMessage } from "./Wire.ts"
 /** Results that wait for their settlement, at most. */
 const MAX_RESULTS = 20_000
 
-/** A reader that remembers results: the settlement does not repeat them. */
+/** A reader that remembers results by ticker, in place: the settlement does not repeat them. */
 export const make = (
-  watched: (ticker: string) => Instrument | undefined
+  watched: (ticker: string) => Instrument | undefined,
+  results = new Map<string, string>()
 ): ((msg: LifecycleMessage, receivedTime: number) => ReadonlyArray<FeedEvent>) => {
-  const results = new Map<string, string>()
-
   return (msg, receivedTime) => {
     const ticker = msg.market_ticker
     const subject = watched(ticker)

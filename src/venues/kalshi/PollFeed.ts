@@ -4,14 +4,16 @@
  * changed markets first. What happens between two looks stays unknown.
  */
 import { Array as Arr, Chunk, Clock, Duration, Effect, Order, Ref, Stream, type SubscriptionRef } from "effect"
+import { type Answer, type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
-import type { BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
 import { idAt, isObject } from "../../resilience/Reading.ts"
 import { backoff, reconnecting } from "../../resilience/Reconnect.ts"
 import * as Slot from "../../resilience/Slot.ts"
+import { readable } from "../Protocol.ts"
 import { type Feed, VenueError } from "../Venue.ts"
 import type { KalshiConfig } from "./Config.ts"
 import { KALSHI } from "./Normalize.ts"
+import * as Protocol from "./Protocol.ts"
 import { BOOKS_PER_REQUEST, MARKETS_PER_PAGE, type Rest } from "./Rest.ts"
 
 const BACKOFF = { base: "1 seconds", cap: "1 minutes", healthyAfter: "10 seconds" } as const
@@ -67,7 +69,7 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
       )
 
     /** A market may be gone between the list and the look. */
-    const single = (instrument: Instrument): Effect.Effect<ReadonlyArray<BookSnapshot>, VenueError> =>
+    const single = (instrument: Instrument): Effect.Effect<ReadonlyArray<Answer>, VenueError> =>
       rest.orderbook(instrument, "poll").pipe(
         Effect.map((book) => [book]),
         Effect.catchIf(
@@ -113,7 +115,7 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
       })
 
     /** One round over what is wanted, as parts that each become events at once. */
-    const round = (instruments: ReadonlyArray<Instrument>): Stream.Stream<ReadonlyArray<BookSnapshot>, VenueError> =>
+    const round = (instruments: ReadonlyArray<Instrument>): Stream.Stream<ReadonlyArray<Answer>, VenueError> =>
       Stream.suspend(() => {
         if (batched) {
           return Stream.fromIterable(Arr.chunksOf(instruments, BOOKS_PER_REQUEST)).pipe(
@@ -142,50 +144,55 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
           let connected = false
 
           /** A book begins with its first look, so that a long list is not a long wait for the ones at its end. */
-          const eventsOf = (books: ReadonlyArray<BookSnapshot>, wanted: ReadonlySet<InstrumentId>, now: number) => {
-            const events: Array<FeedEvent> = []
+          const inputsOf = (
+            books: ReadonlyArray<Answer>,
+            wanted: ReadonlyMap<InstrumentId, Instrument>,
+            now: number
+          ) => {
+            const inputs: Array<FeedInput> = []
             const about = { venue: KALSHI, connection, receivedTime: now }
             if (!connected) {
               connected = true
               Slot.enter(slot, "connected", why, now)
-              events.push({ _tag: "Connected", slot: slot.name, ...about })
+              inputs.push({ _tag: "Opened", slot: slot.name, terms: {}, ...about })
             }
             const used = books.filter(({ instrumentId }) => wanted.has(instrumentId))
-            const fresh = used.map(({ instrumentId }) => instrumentId).filter((id) => !following.has(id))
-            for (const id of fresh) following.add(id)
-            if (fresh.length > 0) events.push({ _tag: "Subscribed", instrumentIds: fresh, ...about })
+            const fresh = used.filter(({ instrumentId: id }) => !following.has(id))
+            for (const { instrumentId: id } of fresh) following.add(id)
+            const instruments = fresh.map(({ instrumentId: id }) => wanted.get(id)!)
+            if (fresh.length > 0) inputs.push({ _tag: "Wanted", instruments, ...about })
             for (const book of used) {
               const entry = knownOf(book.instrumentId)
               entry.changed = false
               entry.polled = now
-              events.push(book)
+              inputs.push(book)
             }
             slot.firstData ??= now
             slot.lastData = now
             slot.frames += books.length
-            return events
+            return inputs
           }
-          const leave = (wanted: ReadonlySet<InstrumentId>, now: number): Array<FeedEvent> => {
+          const leave = (wanted: ReadonlyMap<InstrumentId, Instrument>, now: number): Array<FeedInput> => {
             const gone = [...following].filter((id) => !wanted.has(id))
             for (const id of gone) {
               following.delete(id)
               known.delete(id)
             }
             if (gone.length === 0) return []
-            return [{ _tag: "Unsubscribed", venue: KALSHI, connection, instrumentIds: gone, receivedTime: now }]
+            return [told({ _tag: "Unsubscribed", venue: KALSHI, connection, instrumentIds: gone, receivedTime: now })]
           }
 
           const rounds = Stream.unwrap(
             Effect.gen(function* () {
               const instruments = yield* desired.get
-              const wanted = new Set(instruments.map(({ id }) => id))
+              const wanted = new Map(instruments.map((instrument) => [instrument.id, instrument]))
               const left = leave(wanted, yield* Clock.currentTimeMillis)
               yield* Ref.set(subscribed, wanted.size)
               return Stream.concat(
                 Stream.fromIterable(left),
                 round(instruments).pipe(
                   Stream.mapEffect((books) =>
-                    Effect.map(Clock.currentTimeMillis, (now) => Chunk.unsafeFromArray(eventsOf(books, wanted, now)))
+                    Effect.map(Clock.currentTimeMillis, (now) => Chunk.unsafeFromArray(inputsOf(books, wanted, now)))
                   ),
                   Stream.flattenChunks
                 )
@@ -215,30 +222,22 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
         slot.attempts = attempt
         Slot.enter(slot, isHalting(error) ? "halted" : "waiting", `${error.message}; ${why}`, now)
         yield* Slot.reportDown(slot, "polling fails; trying again", error.message)
-        const event: FeedEvent = {
-          _tag: "Disconnected",
-          venue: KALSHI,
-          slot: slot.name,
-          connection: slot.connection,
-          reason: error.message,
-          receivedTime: now
-        }
-        return wasConnected ? [event] : []
+        const about = { venue: KALSHI, slot: slot.name, connection: slot.connection, reason: error.message }
+        return wasConnected ? [told({ _tag: "Disconnected", ...about, receivedTime: now })] : []
       }).pipe(Effect.annotateLogs({ venue: KALSHI, slot: slot.name, connection: slot.connection }))
 
     const explain = problem === undefined ? Effect.logInfo(why) : Effect.logError(why)
 
-    return {
-      events: (desired) =>
-        reconnecting(
-          session(desired),
-          () => new VenueError({ venue: KALSHI, reason: "closed", where: slot.name, detail: "the stream ended" }),
-          {
-            schedule: backoff(BACKOFF),
-            ended: (error) => Slot.sessionEnd(slot, isHalting(error) ? HALT : (error.retryAfter ?? Duration.zero)),
-            onEnd
-          }
-        ).pipe(Stream.onStart(Effect.annotateLogs(explain, { venue: KALSHI }))),
-      connections: Effect.map(Ref.get(subscribed), (count) => [{ ...Slot.summary(slot, count), venue: KALSHI }])
-    }
+    const inputs: Feed["inputs"] = (desired) =>
+      reconnecting(
+        session(desired),
+        () => new VenueError({ venue: KALSHI, reason: "closed", where: slot.name, detail: "the stream ended" }),
+        {
+          schedule: backoff(BACKOFF),
+          ended: (error) => Slot.sessionEnd(slot, isHalting(error) ? HALT : (error.retryAfter ?? Duration.zero)),
+          onEnd
+        }
+      ).pipe(Stream.onStart(Effect.annotateLogs(explain, { venue: KALSHI })))
+    const connections = Effect.map(Ref.get(subscribed), (count) => [{ ...Slot.summary(slot, count), venue: KALSHI }])
+    return readable({ inputs, connections }, () => Protocol.make(new Map()))
   })

@@ -33,9 +33,8 @@ export interface Quotes {
   readonly settle: (now: number, out: Array<FeedEvent>) => void
 }
 
-export const make = (): Quotes => {
-  // In the order of their age, since what is noted again is put at the end.
-  const waiting = new Map<InstrumentId, BestQuote>()
+/** `waiting`: in the order of their age, since what is noted again is put at the end; kept in place. */
+export const make = (waiting = new Map<InstrumentId, BestQuote>()): Quotes => {
   return {
     note: (stated) => {
       waiting.delete(stated.instrumentId)

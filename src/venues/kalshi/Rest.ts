@@ -1,7 +1,8 @@
 /** Kalshi's public market data over REST, one function for each endpoint (Kalshi reference §3). */
 import { Array as Arr, Clock, Effect, Either, type Option, Stream } from "effect"
+import type { Answer } from "../../domain/Input.ts"
 import { type Instrument, instrumentId, type InstrumentId } from "../../domain/Market.ts"
-import type { BookSnapshot, Trade } from "../../domain/MarketEvent.ts"
+import type { Trade } from "../../domain/MarketEvent.ts"
 import type { VenueError } from "../Venue.ts"
 import { type Client, failed, type Query } from "./Client.ts"
 import { KALSHI, restSnapshot, restTrade } from "./Normalize.ts"
@@ -43,16 +44,13 @@ export interface Rest {
   /** These markets, as far as the venue knows them. */
   readonly marketsByTicker: (tickers: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<unknown>, VenueError>
   readonly market: (ticker: string) => Effect.Effect<unknown, VenueError>
-  /** One book; `source` says what it is used for. */
-  readonly orderbook: (
-    instrument: Instrument,
-    source: BookSnapshot["source"]
-  ) => Effect.Effect<BookSnapshot, VenueError>
+  /** One book, as answered and readable; `source` says what it is used for. */
+  readonly orderbook: (instrument: Instrument, source: Answer["source"]) => Effect.Effect<Answer, VenueError>
   /** At most {@link BOOKS_PER_REQUEST} books in one request. */
   readonly orderbooks: (
     tickers: ReadonlyArray<string>,
-    source: BookSnapshot["source"]
-  ) => Effect.Effect<ReadonlyArray<BookSnapshot>, VenueError>
+    source: Answer["source"]
+  ) => Effect.Effect<ReadonlyArray<Answer>, VenueError>
   /** The latest trades of a market, newest first, at most `limit` ≤ 1,000. */
   readonly trades: (ticker: string, limit: number) => Effect.Effect<ReadonlyArray<Trade>, VenueError>
   readonly candlesticks: (
@@ -79,9 +77,20 @@ const rangeQuery = ({ end, interval, start }: CandleRange): Query => [
 ]
 
 export const make = ({ get }: Client): Rest => {
-  const snapshotOf = (where: string, levels: Wire.RestLevels, id: InstrumentId, source: BookSnapshot["source"]) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      Either.mapLeft(restSnapshot(levels, id, now, source), (problem) => failed("protocol", where, problem))
+  const bookOf = (where: string, body: Wire.RestLevels, id: InstrumentId, source: Answer["source"]) =>
+    Effect.flatMap(Clock.currentTimeMillis, (receivedTime) =>
+      Either.mapBoth(restSnapshot(body, id, receivedTime, source), {
+        onLeft: (problem) => failed("protocol", where, problem),
+        onRight: (): Answer => ({
+          _tag: "Answer",
+          venue: KALSHI,
+          instrumentId: id,
+          of: "book",
+          source,
+          body,
+          receivedTime
+        })
+      })
     )
 
   const eventsOf = (tickers: ReadonlyArray<string>) =>
@@ -141,7 +150,7 @@ export const make = ({ get }: Client): Rest => {
     orderbook: (instrument, source) => {
       const where = `/markets/${path(instrument.venueInstrumentId)}/orderbook`
       return Effect.flatMap(get(Wire.Orderbook, where), ({ orderbook, orderbook_fp }) =>
-        snapshotOf(`GET ${where}`, orderbook_fp ?? orderbook ?? {}, instrument.id, source)
+        bookOf(`GET ${where}`, orderbook_fp ?? orderbook ?? {}, instrument.id, source)
       )
     },
 
@@ -153,7 +162,7 @@ export const make = ({ get }: Client): Rest => {
       ).pipe(
         Effect.flatMap(({ orderbooks }) =>
           Effect.forEach(orderbooks ?? [], ({ orderbook_fp, ticker }) =>
-            snapshotOf(`GET /markets/orderbooks, ${ticker}`, orderbook_fp ?? {}, instrumentId(KALSHI, ticker), source)
+            bookOf(`GET /markets/orderbooks, ${ticker}`, orderbook_fp ?? {}, instrumentId(KALSHI, ticker), source)
           )
         )
       ),

@@ -18,8 +18,8 @@ export interface Sequence {
   readonly forget: (sid: number) => void
 }
 
-export const make = (): Sequence => {
-  const last = new Map<number, number>()
+/** `last`: the last number of each subscription, which is kept in place. */
+export const make = (last = new Map<number, number>()): Sequence => {
   const due = (sid: number): number => (last.get(sid) ?? 0) + 1
   return {
     due,

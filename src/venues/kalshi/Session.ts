@@ -3,21 +3,23 @@
  * ends, whatever the reason.
  */
 import { Chunk, Clock, Effect, Option, Queue, Stream } from "effect"
+import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
 import type { ConnectGate } from "../../resilience/ConnectGate.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import type { Observers } from "../Protocol.ts"
 import * as SocketFeed from "../SocketFeed.ts"
 import { refusal } from "./Client.ts"
 import type { ClockSkew } from "./ClockSkew.ts"
 import type { KalshiConfig } from "./Config.ts"
-import * as Decoder from "./Decoder.ts"
+import type { Control } from "./Decoder.ts"
 import type { Markets } from "./Markets.ts"
 import { KALSHI } from "./Normalize.ts"
+import type { KalshiObserver, Terms } from "./Protocol.ts"
 import type { Rest } from "./Rest.ts"
 import type { Signer } from "./Signing.ts"
-import { consequence, describe } from "./SocketErrors.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 
 /** The server pings every 10 s (§7.1). */
@@ -45,9 +47,7 @@ export interface SessionOptions {
   readonly rest: Rest
   readonly markets: Markets
   readonly gate: ConnectGate<WebSocketFeed.SocketError>
-  /** Markets whose end is of interest, whichever connection hears of it. */
-  readonly watched: ReadonlyMap<string, Instrument>
-  readonly watch: (instruments: Iterable<Instrument>) => void
+  readonly observers: Observers<KalshiObserver>
 }
 
 /** What no further attempt can mend. */
@@ -59,11 +59,14 @@ const tickers = (instruments: Iterable<Instrument>) =>
 
 export const make = (
   options: SessionOptions
-): ((line: Line) => Stream.Stream<FeedEvent, WebSocketFeed.SocketError>) => {
-  const { clockSkew, config, gate, markets, rest, signer, watch, watched } = options
+): ((line: Line) => Stream.Stream<FeedInput, WebSocketFeed.SocketError>) => {
+  const { clockSkew, config, gate, markets, observers, rest, signer } = options
   const signedPath = new URL(config.ws_url).pathname
-  /** Whether a new market can be wanted at all, and only its category is still to be found out. */
-  const looksUpListings = config.categories.length > 0 && config.min_volume_24h === 0
+  const terms: Terms = {
+    noPrices: "yes",
+    // Whether a new market can be wanted at all, and only its category is still to be found out.
+    looksUpListings: config.categories.length > 0 && config.min_volume_24h === 0
+  }
 
   const explained = (error: WebSocketFeed.SocketError): WebSocketFeed.SocketError =>
     error.reason === "refused"
@@ -92,11 +95,8 @@ export const make = (
       return Option.firstSomeOf(answers)
     }).pipe(Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`)))
 
-  /**
-   * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
-   * effect waits for the end of the turn.
-   */
-  return (line: Line): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+  /** One connection's life, a turn's frames at a time; what the venue says of subscriptions comes back when it is read. */
+  return (line: Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const { shard, slot } = line
@@ -121,10 +121,9 @@ export const make = (
         // The subscriptions below cover all that the shard holds by now.
         yield* Queue.takeAll(shard.changes)
         const wanted = [...shard.items.values()]
-        watch(wanted)
-        let control: Array<FeedEvent> = [
-          { _tag: "Connected", venue: KALSHI, slot: slot.name, connection, receivedTime: opened },
-          { _tag: "Subscribed", venue: KALSHI, connection, instrumentIds: SocketFeed.ids(wanted), receivedTime: opened }
+        let control: Array<FeedInput> = [
+          { _tag: "Opened", venue: KALSHI, slot: slot.name, connection, terms: { ...terms }, receivedTime: opened },
+          { _tag: "Wanted", venue: KALSHI, connection, instruments: wanted, receivedTime: opened }
         ]
         let fatal: WebSocketFeed.SocketError | undefined
         const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
@@ -147,10 +146,9 @@ export const make = (
           const { added, removed } = yield* Queue.take(shard.changes)
           const receivedTime = yield* Clock.currentTimeMillis
           const about = { venue: KALSHI, connection, receivedTime }
-          watch(added)
           if (removed.length > 0)
-            control.push({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) })
-          if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: SocketFeed.ids(added) })
+            control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
+          if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
           yield* socket.wake
           yield* tasks.offer(Effect.zipRight(subscriptions.remove(tickers(removed)), subscriptions.add(tickers(added))))
         })
@@ -160,7 +158,7 @@ export const make = (
           yield* Effect.sleep(LISTING_DELAY)
           const found = yield* Effect.option(markets.find(listed.market.venueMarketId))
           const market = Option.getOrElse(Option.flatten(found), () => listed.market)
-          control.push({ ...listed, market })
+          control.push(told({ ...listed, market }))
           yield* socket.wake
         })
         yield* Effect.forkScoped(Effect.forever(follow))
@@ -169,36 +167,6 @@ export const make = (
         yield* Effect.forkScoped(guarded(subscriptions.acknowledged))
         yield* Effect.forkScoped(Effect.forever(Effect.delay(socket.wake, "1 seconds")))
 
-        const faults: Array<readonly [string, string, string]> = []
-        const reported = new Set<string>()
-        const controls: Array<Decoder.Control> = []
-        const decoder = Decoder.make({
-          connection,
-          instrument: (ticker) => shard.items.get(ticker),
-          instruments: () => shard.items.values(),
-          watched: (ticker) => watched.get(ticker),
-          noPrices: "yes",
-          tally: slot.tally,
-          onFault: (kind, detail, sample) => {
-            if (reported.has(kind) || reported.size >= 64) return
-            reported.add(kind)
-            faults.push([kind, detail, sample])
-          },
-          onControl: (said) => controls.push(said)
-        })
-        const report = Effect.suspend(() =>
-          Effect.forEach(faults.splice(0), ([kind, detail, sample]) =>
-            Effect.logWarning("a message could not be used").pipe(Effect.annotateLogs({ kind, detail, sample }))
-          )
-        )
-
-        const act = (said: Decoder.Control, receivedTime: number, events: Array<FeedEvent>): void => {
-          if (said._tag === "Refused" && said.sid !== undefined && consequence(said.code) === "terminal") {
-            const channel = decoder.end(said.sid, receivedTime, events)
-            const reason = describe(said.code, said.text)
-            if (channel !== undefined) tasks.unsafeOffer(subscriptions.ended(channel, reason))
-          } else tasks.unsafeOffer(subscriptions.answer(said))
-        }
         const note = (event: FeedEvent, receivedTime: number): void => {
           if (event._tag !== "BookDelta" && event._tag !== "BookSnapshot" && event._tag !== "Trade") return
           slot.firstData ??= receivedTime
@@ -207,28 +175,31 @@ export const make = (
             latest.set(event.instrumentId, event.venueTime)
           }
         }
-        const read = (batch: WebSocketFeed.FrameBatch): Array<FeedEvent> => {
-          const events = control
+        observers.set(connection, {
+          tally: slot.tally,
+          onFault: yield* SocketFeed.faultLog,
+          onEvents: (out, from, receivedTime) => {
+            for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
+          },
+          onControl: (said: Control) => tasks.unsafeOffer(subscriptions.answer(said)),
+          onListing: (listed) => listings.unsafeOffer(listed)
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
+
+        const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
+          const inputs = control
           control = []
-          const { receivedTime } = batch
           Slot.received(slot, batch)
-          for (const frame of batch.frames) {
-            decoder.read(frame.toString("utf8"), receivedTime, events)
-            if (controls.length > 0) for (const said of controls.splice(0)) act(said, receivedTime, events)
-          }
-          for (const event of events) note(event, receivedTime)
-          decoder.settle(receivedTime, events)
-          if (!looksUpListings) return events
-          return events.filter(
-            (event) => event._tag !== "MarketListed" || event.market.category !== null || !listings.unsafeOffer(event)
-          )
+          // Without frames too: quotes are compared once they have stood for a while.
+          inputs.push({ _tag: "Frames", venue: KALSHI, connection, ...batch })
+          return inputs
         }
         return socket.frames.pipe(
-          Stream.mapChunksEffect((batches) => {
-            const events = Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(read))
-            if (faults.length > 0) return Effect.as(report, events)
-            return fatal === undefined ? Effect.succeed(events) : Effect.fail(fatal)
-          }),
+          Stream.mapChunksEffect((batches) =>
+            fatal === undefined
+              ? Effect.succeed(Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(taken)))
+              : Effect.fail(fatal)
+          ),
           Stream.onStart(Slot.reportUp(slot))
         )
       })

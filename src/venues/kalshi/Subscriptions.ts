@@ -26,8 +26,6 @@ export interface Subscriptions {
   readonly remove: (tickers: ReadonlyArray<string>) => Effect.Effect<void, SocketError>
   /** Asks for whole books, in the running sequence; nothing while there is no subscription, which will bring them. */
   readonly snapshots: (tickers: ReadonlyArray<string>) => Effect.Effect<void, SocketError>
-  /** The venue ended the subscription of a channel. */
-  readonly ended: (channel: Channel, reason: string) => Effect.Effect<void, SocketError>
   readonly answer: (control: Control) => Effect.Effect<void, SocketError>
   /** Fails when the venue does not acknowledge the books in time. */
   readonly acknowledged: Effect.Effect<void, SocketError>
@@ -208,9 +206,9 @@ export const open = (options: SubscriptionsOptions): Effect.Effect<Subscriptions
           const sid = sids.get("orderbook_delta")
           return sid === undefined ? Effect.void : update("orderbook_delta", sid, "get_snapshot", tickers)
         }),
-      ended,
       answer: (control) =>
         Effect.suspend(() => {
+          if (control._tag === "Ended") return ended(control.channel, control.reason)
           if (control._tag === "Acknowledged") {
             const channel = control.channel as Channel
             sids.set(channel, control.sid)

@@ -1,14 +1,16 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
 import { Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
+import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
+import { type Observer, type Observers, readable } from "../Protocol.ts"
 import * as SocketFeed from "../SocketFeed.ts"
 import type { Feed } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
-import { makeDecoder } from "./Normalize.ts"
-import { POLYMARKET } from "./Reading.ts"
+import * as Protocol from "./Protocol.ts"
+import { POLYMARKET, time } from "./Reading.ts"
 import type { Rest } from "./Rest.ts"
 
 /** A single frame with thousands of ids makes the server close (§5.4). */
@@ -42,15 +44,16 @@ const addFrame = (ids: ReadonlyArray<string>) =>
   JSON.stringify({ assets_ids: ids, operation: "subscribe", custom_feature_enabled: true })
 const removeFrame = (ids: ReadonlyArray<string>) => JSON.stringify({ assets_ids: ids, operation: "unsubscribe" })
 
-export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, never, Scope.Scope> =>
+export const make = (
+  config: PolymarketConfig,
+  rest: Rest,
+  observers: Observers<Observer> = new Map()
+): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const gate = yield* SocketFeed.gate(HANDSHAKE_SPACING, isHalting)
 
-    /**
-     * One connection's life. Decoding is synchronous, in arrival order, a turn's frames at a time; whatever needs an
-     * effect waits for the end of the turn.
-     */
-    const session = ({ shard, slot }: SocketFeed.Line): Stream.Stream<FeedEvent, WebSocketFeed.SocketError> =>
+    /** One connection's life, a turn's frames at a time. */
+    const session = ({ shard, slot }: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
           const connection = yield* Slot.begin(slot)
@@ -78,16 +81,24 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           // The frames below cover all that the shard holds by now.
           yield* Queue.takeAll(shard.changes)
           const wanted = [...shard.items.values()]
-          let control: Array<FeedEvent> = [
-            { _tag: "Connected", venue: POLYMARKET, slot: slot.name, connection, receivedTime: opened },
-            {
-              _tag: "Subscribed",
-              venue: POLYMARKET,
-              connection,
-              instrumentIds: SocketFeed.ids(wanted),
-              receivedTime: opened
-            }
+          let control: Array<FeedInput> = [
+            { _tag: "Opened", venue: POLYMARKET, slot: slot.name, connection, terms: {}, receivedTime: opened },
+            { _tag: "Wanted", venue: POLYMARKET, connection, instruments: wanted, receivedTime: opened }
           ]
+          observers.set(connection, {
+            tally: slot.tally,
+            onFault: yield* SocketFeed.faultLog,
+            onEvents: (out, from, receivedTime) => {
+              for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
+            }
+          })
+          yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
+          const note = (event: FeedEvent, receivedTime: number): void => {
+            if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") return
+            slot.firstData ??= receivedTime
+            const item = shard.items.get(event.instrumentId.slice(POLYMARKET.length + 1))
+            if (item !== undefined) latest.set(item.venueInstrumentId, [item, event.venueTime])
+          }
           for (const [i, part] of chunked(tokens(wanted), IDS_PER_FRAME).entries()) {
             yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
           }
@@ -98,8 +109,8 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
             const receivedTime = yield* Clock.currentTimeMillis
             const about = { venue: POLYMARKET, connection, receivedTime }
             if (removed.length > 0)
-              control.push({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) })
-            if (added.length > 0) control.push({ _tag: "Subscribed", ...about, instrumentIds: SocketFeed.ids(added) })
+              control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
+            if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
             yield* socket.wake
             for (const part of chunked(tokens(removed), IDS_PER_FRAME)) yield* socket.send(removeFrame(part))
             for (const part of chunked(tokens(added), IDS_PER_FRAME)) yield* socket.send(addFrame(part))
@@ -107,44 +118,15 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
           // A write that fails means a connection that ends, which the reader sees.
           yield* Effect.forkScoped(Effect.ignore(Effect.forever(follow)))
 
-          const faults: Array<readonly [string, string, string]> = []
-          const reported = new Set<string>()
-          const decode = makeDecoder({
-            connection,
-            instrument: (assetId) => shard.items.get(assetId),
-            instruments: () => shard.items.values(),
-            tally: slot.tally,
-            onFault: (kind, detail, sample) => {
-              if (reported.has(kind) || reported.size >= 64) return
-              reported.add(kind)
-              faults.push([kind, detail, sample])
-            }
-          })
-          const report = Effect.suspend(() =>
-            Effect.forEach(faults.splice(0), ([kind, detail, sample]) =>
-              Effect.logWarning("a message could not be used").pipe(Effect.annotateLogs({ kind, detail, sample }))
-            )
-          )
-          const read = (batch: WebSocketFeed.FrameBatch): Array<FeedEvent> => {
-            const events = control
+          const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
+            const inputs = control
             control = []
             Slot.received(slot, batch)
-            for (const frame of batch.frames) decode(frame.toString("utf8"), batch.receivedTime, events)
-            for (const event of events) {
-              if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") continue
-              slot.firstData ??= batch.receivedTime
-              const item = shard.items.get(event.instrumentId.slice(POLYMARKET.length + 1))
-              if (item !== undefined) latest.set(item.venueInstrumentId, [item, event.venueTime])
-            }
-            return events
+            if (batch.frames.length > 0) inputs.push({ _tag: "Frames", venue: POLYMARKET, connection, ...batch })
+            return inputs
           }
           return socket.frames.pipe(
-            Stream.mapChunksEffect((batches) => {
-              const events = Chunk.toReadonlyArray(batches).flatMap(read)
-              return faults.length === 0
-                ? Effect.succeed(Chunk.unsafeFromArray(events))
-                : Effect.as(report, Chunk.unsafeFromArray(events))
-            }),
+            Stream.mapChunks((batches) => Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(taken))),
             Stream.onStart(Slot.reportUp(slot))
           )
         })
@@ -161,8 +143,10 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
         const candidates = all.sort(([, a], [, b]) => b - a).slice(0, PROBES)
         return Effect.forEach(candidates, ([instrument, seen]) =>
           rest.snapshot(instrument).pipe(
-            Effect.map((book) =>
-              book.venueTime > seen ? Option.some("the venue has a newer book over REST") : Option.none<string>()
+            Effect.map((answer) =>
+              time(answer.body.timestamp, "timestamp") > seen
+                ? Option.some("the venue has a newer book over REST")
+                : Option.none<string>()
             ),
             Effect.catchIf(
               (error) => error.reason === "not-found",
@@ -187,8 +171,11 @@ export const make = (config: PolymarketConfig, rest: Rest): Effect.Effect<Feed, 
       line: (line) => line,
       session
     })
-    return {
-      events: feed.events,
-      connections: Effect.map(feed.lines, (lines) => lines.map((line) => SocketFeed.info(POLYMARKET, line)))
-    }
+    return readable(
+      {
+        inputs: feed.inputs,
+        connections: Effect.map(feed.lines, (lines) => lines.map((line) => SocketFeed.info(POLYMARKET, line)))
+      },
+      () => Protocol.make(observers)
+    )
   })

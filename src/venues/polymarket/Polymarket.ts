@@ -2,22 +2,27 @@
 import type { HttpClient } from "@effect/platform"
 import { Effect, type Scope } from "effect"
 import type { RateLimit } from "../../resilience/RateLimit.ts"
-import type { Venue } from "../Venue.ts"
+import type { Observer, Observers } from "../Protocol.ts"
+import type { MakeProtocol, Venue } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
 import * as Feed from "./Feed.ts"
+import * as Protocol from "./Protocol.ts"
 import { POLYMARKET } from "./Reading.ts"
 import * as Rest from "./Rest.ts"
-import * as Verifier from "./Verifier.ts"
+
+/** For a tape of this venue. */
+export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
 
 export const make = (
   config: PolymarketConfig
 ): Effect.Effect<Venue, never, HttpClient.HttpClient | RateLimit | Scope.Scope> =>
   Effect.gen(function* () {
     const rest = yield* Rest.make(config)
+    const observers: Observers<Observer> = new Map()
     return {
       id: POLYMARKET,
       ...rest,
-      feed: yield* Feed.make(config, rest),
-      verifier: Verifier.make()
+      feed: yield* Feed.make(config, rest, observers),
+      protocol: (state) => Protocol.make(observers, state)
     }
   })

@@ -1,8 +1,8 @@
 /** Polymarket over REST: market lists with checked cursors, single markets, books (Polymarket reference §2, §3, §10). */
 import { HttpClient } from "@effect/platform"
 import { Clock, Effect, Either, Option, ParseResult, Schema, Stream } from "effect"
+import type { Answer } from "../../domain/Input.ts"
 import type { Instrument, Market } from "../../domain/Market.ts"
-import type { BookSnapshot } from "../../domain/MarketEvent.ts"
 import { SCALE } from "../../domain/Money.ts"
 import { isAbout, slugOf } from "../../domain/Topic.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
@@ -46,7 +46,12 @@ export interface Rest {
   readonly markets: (filter: MarketFilter) => Stream.Stream<MarketPage, VenueError>
   readonly wants: (market: Market, filter: MarketFilter) => boolean
   readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
-  readonly snapshot: (instrument: Instrument) => Effect.Effect<BookSnapshot, VenueError>
+  readonly snapshot: (instrument: Instrument) => Effect.Effect<BookAnswer, VenueError>
+}
+
+/** A book as answered, which can be read. */
+export interface BookAnswer extends Answer {
+  readonly body: RestBook
 }
 
 const partition = (page: string, read: ReadonlyArray<Either.Either<Market, Rejected>>): MarketPage => ({
@@ -280,9 +285,11 @@ export const make = (
         if (book.asset_id !== instrument.venueInstrumentId) {
           return yield* failed("protocol", `GET ${url}`, "the book of another token")
         }
-        return yield* Either.mapLeft(restSnapshot(book, instrument, receivedTime), (problem) =>
+        yield* Either.mapLeft(restSnapshot(book, instrument, receivedTime), (problem) =>
           failed("protocol", `GET ${url}?token_id=${instrument.venueInstrumentId}`, problem)
         )
+        const instrumentId = instrument.id
+        return { _tag: "Answer", venue: POLYMARKET, instrumentId, of: "book", source: "rest", body: book, receivedTime }
       })
 
     return {

@@ -32,14 +32,14 @@ interface Pending {
   readonly kind: "batch" | "tie" | "trade"
 }
 
-interface MarketState {
+export interface MarketState {
   lastTrade: string
   /** Other prices that the last trade may have had, by what was seen of it. */
   guesses: ReadonlyArray<string>
   readonly tokens: Map<InstrumentId, TokenState>
 }
 
-interface TokenState {
+export interface TokenState {
   context: HashContext
   recipe: Recipe
   book: OrderBook
@@ -66,12 +66,22 @@ const lexeme = (price: Price): string => formatFixed(price, 3)
 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(texts)]
 
-export const make = (): BookVerifier => {
-  const markets = new Map<string, MarketState>()
-  const tokens = new Map<InstrumentId, TokenState>()
-  const pendingTokens = new Map<InstrumentId, TokenState>()
-  const owingTokens = new Map<InstrumentId, TokenState>()
+/** What a verifier remembers: plain data, kept in place, with the books that it judges. */
+export interface Memory {
+  readonly markets: Map<string, MarketState>
+  readonly tokens: Map<InstrumentId, TokenState>
+  readonly pendingTokens: Map<InstrumentId, TokenState>
+  readonly owingTokens: Map<InstrumentId, TokenState>
+}
 
+export const memory = (): Memory => ({
+  markets: new Map(),
+  tokens: new Map(),
+  pendingTokens: new Map(),
+  owingTokens: new Map()
+})
+
+export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = memory()): BookVerifier => {
   const marketOf = (id: string): MarketState => {
     let market = markets.get(id)
     if (market === undefined) {

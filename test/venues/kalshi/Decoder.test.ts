@@ -205,12 +205,14 @@ describe("sequence", () => {
   it("refuses what still comes of a subscription that ended", () => {
     const reader = makeReader(["A"])
     reader.feed(snapshot(1, 1, "A", [["0.4700", "3.00"]], []))
-    const lost: Array<never> = []
-    assert.strictEqual(reader.decoder.end(1, NOW, lost), "orderbook_delta")
+    const lost = reader.read(`{"type":"error","sid":1,"msg":{"code":25,"msg":"Subscription buffer overflow"}}`)
     assert.deepStrictEqual(
-      (lost as ReadonlyArray<{ _tag: string }>).map(({ _tag }) => _tag),
+      lost.map(({ _tag }) => _tag),
       ["SequenceGap"]
     )
+    assert.deepStrictEqual(reader.controls, [
+      { _tag: "Ended", channel: "orderbook_delta", reason: "25 Subscription buffer overflow" }
+    ])
     reader.keeper.apply(lost)
     assert.strictEqual(reader.view("A").status, "suspect")
     assert.deepStrictEqual(reader.read(snapshot(1, 2, "A", [["0.4700", "9.00"]], [])), [])

@@ -26,7 +26,7 @@ const makeWorld = (
   Effect.gen(function* () {
     const fake = yield* FakeSocket.start
     const { clockSkew, config, markets, rest } = yield* makeRest({ ws_url: fake.url, ...fields }, answer)
-    const feed = yield* Feed.make({ config, signer, clockSkew, rest, markets })
+    const feed = yield* Feed.make({ config, signer, clockSkew, rest, markets, observers: new Map() })
     const desired = yield* SubscriptionRef.make<ReadonlyArray<Instrument>>(tickers.map(instrumentOf))
     const events: Array<FeedEvent> = []
     const suspects: Array<InstrumentId> = []

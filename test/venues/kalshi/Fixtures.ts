@@ -4,6 +4,7 @@ import type { FeedEvent } from "../../../src/domain/MarketEvent.ts"
 import * as BookKeeper from "../../../src/collector/BookKeeper.ts"
 import * as Slot from "../../../src/resilience/Slot.ts"
 import * as Decoder from "../../../src/venues/kalshi/Decoder.ts"
+import * as Lifecycle from "../../../src/venues/kalshi/Lifecycle.ts"
 import { KALSHI, market, type NoPrices } from "../../../src/venues/kalshi/Normalize.ts"
 import { Either } from "effect"
 
@@ -76,11 +77,13 @@ export const makeReader = (tickers: ReadonlyArray<string>, noPrices: NoPrices = 
     connection: "kalshi-1-test",
     instrument: (ticker) => instruments.get(ticker),
     instruments: () => instruments.values(),
-    watched: (ticker) => instruments.get(ticker),
+    lifecycle: Lifecycle.make((ticker) => instruments.get(ticker)),
+    looksUpListings: false,
     noPrices,
     tally: slot.tally,
     onFault: (kind) => faults.push(kind),
-    onControl: (control) => controls.push(control)
+    onControl: (control) => controls.push(control),
+    onListing: () => {}
   })
   const about = { venue: KALSHI, connection: "kalshi-1-test", receivedTime: NOW }
   keeper.apply([

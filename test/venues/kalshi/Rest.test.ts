@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Duration, Effect, Either, Fiber, Option, Redacted, Stream, TestClock } from "effect"
 import { generateKeyPairSync, verify } from "node:crypto"
+import type * as Input from "../../../src/domain/Input.ts"
+import { restSnapshot } from "../../../src/venues/kalshi/Normalize.ts"
+import type * as Wire from "../../../src/venues/kalshi/Wire.ts"
 import type { MarketFilter } from "../../../src/venues/Venue.ts"
 import * as ClockSkew from "../../../src/venues/kalshi/ClockSkew.ts"
 import * as Signing from "../../../src/venues/kalshi/Signing.ts"
@@ -296,15 +299,17 @@ describe("requests", () => {
             }
           : { body: path.includes("OLD") ? { orderbook: {} } : { orderbook_fp: levels } }
       )
+      const bidsOf = ({ body, instrumentId, receivedTime, source }: Input.Answer) =>
+        Either.getOrThrow(restSnapshot(body as Wire.RestLevels, instrumentId, receivedTime, source)).bids
       const [a, b] = yield* rest.orderbooks(["A", "B"], "poll")
       assert.deepStrictEqual(seen[0]!.query.getAll("tickers"), ["A", "B"])
       assert.deepStrictEqual(
-        a!.bids.map(({ price }) => Number(price)),
+        bidsOf(a!).map(({ price }) => Number(price)),
         [8_000, 9_000]
       )
-      assert.deepStrictEqual([b!.instrumentId, b!.bids.length, b!.source], ["kalshi:B" as never, 0, "poll"])
-      assert.lengthOf((yield* rest.orderbook(instrumentOf("A"), "rest")).bids, 2)
-      assert.lengthOf((yield* rest.orderbook(instrumentOf("OLD"), "rest")).bids, 0)
+      assert.deepStrictEqual([b!.instrumentId, bidsOf(b!).length, b!.source], ["kalshi:B" as never, 0, "poll"])
+      assert.lengthOf(bidsOf(yield* rest.orderbook(instrumentOf("A"), "rest")), 2)
+      assert.lengthOf(bidsOf(yield* rest.orderbook(instrumentOf("OLD"), "rest")), 0)
     })
   )
 

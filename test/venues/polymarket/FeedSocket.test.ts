@@ -2,11 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Stream, SubscriptionRef } from "effect"
 import type { Instrument } from "../../../src/domain/Market.ts"
-import type { BookSnapshot, FeedEvent } from "../../../src/domain/MarketEvent.ts"
+import type { FeedEvent } from "../../../src/domain/MarketEvent.ts"
 import type { PolymarketConfig } from "../../../src/venues/polymarket/Config.ts"
 import * as Feed from "../../../src/venues/polymarket/Feed.ts"
-import type { Rest } from "../../../src/venues/polymarket/Rest.ts"
-import { instrument, market, rest as restBook } from "../../support/Events.ts"
+import type { BookAnswer, Rest } from "../../../src/venues/polymarket/Rest.ts"
+import { instrument, market } from "../../support/Events.ts"
 import * as SocketServer from "../../support/SocketServer.ts"
 import * as StubVenue from "../../support/StubVenue.ts"
 
@@ -260,8 +260,16 @@ describe.concurrent("silence", () => {
   })
   const book =
     (at: number) =>
-    (one: Instrument): Effect.Effect<BookSnapshot> =>
-      Effect.succeed(restBook(at, undefined, undefined, { instrumentId: one.id }))
+    (one: Instrument): Effect.Effect<BookAnswer> =>
+      Effect.succeed({
+        _tag: "Answer",
+        venue: one.market.venue,
+        instrumentId: one.id,
+        of: "book",
+        source: "rest",
+        body: { market: "0xm", asset_id: one.venueInstrumentId, timestamp: String(at), bids: [], asks: [] },
+        receivedTime: at
+      })
 
   it.scopedLive("from the start is proof when REST has the books that never came", () =>
     Effect.gen(function* () {

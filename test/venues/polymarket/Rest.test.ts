@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, Exit, FastCheck as fc, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import { RateLimit } from "../../../src/resilience/RateLimit.ts"
 import type { PolymarketConfig } from "../../../src/venues/polymarket/Config.ts"
+import { restSnapshot } from "../../../src/venues/polymarket/Normalize.ts"
 import * as Rest from "../../../src/venues/polymarket/Rest.ts"
 import type { MarketFilter, MarketPage, VenueError } from "../../../src/venues/Venue.ts"
 import { instrument, levels, market } from "../../support/Events.ts"
@@ -424,13 +425,10 @@ describe("one book", () => {
     Effect.gen(function* () {
       const { asked, exit } = yield* snapshot({ body: book })
       assert(Exit.isSuccess(exit))
-      assert.deepInclude(exit.value, {
-        instrumentId: one.id,
-        source: "rest",
-        hash: "cafe",
-        venueTime: 1_791_241_810_525
-      })
-      assert.deepStrictEqual(exit.value.bids, levels("0.01 1123"))
+      assert.deepInclude(exit.value, { instrumentId: one.id, of: "book", source: "rest", receivedTime: 0 })
+      const read = Either.getOrThrow(restSnapshot(exit.value.body, one, 0))
+      assert.deepInclude(read, { instrumentId: one.id, source: "rest", hash: "cafe", venueTime: 1_791_241_810_525 })
+      assert.deepStrictEqual(read.bids, levels("0.01 1123"))
       assert.strictEqual(asked[0]?.url.href, "http://clob.test/book?token_id=111")
     })
   )

@@ -15,6 +15,7 @@ import { instrumentId } from "../../../src/domain/Market.ts"
 import type { MarketEvent } from "../../../src/domain/MarketEvent.ts"
 import { formatDecimal } from "../../../src/domain/Money.ts"
 import type { Level } from "../../../src/domain/OrderBook.ts"
+import { Tape } from "../../../src/tape/Tape.ts"
 import { RateLimit } from "../../../src/resilience/RateLimit.ts"
 import * as Exchange from "../../../src/simulator/Exchange.ts"
 import * as ExchangeBackend from "../../../src/simulator/ExchangeBackend.ts"
@@ -86,8 +87,9 @@ const collector = (config: PolymarketConfig) =>
       return Collector.layer([venue]).pipe(
         Layer.provideMerge(Resync.layer(new Map([[venue.id, venue]]))),
         Layer.provideMerge(Catalog.layer([{ venue, filter, refreshEvery: config.refresh_every }])),
-        Layer.provideMerge(Books.layer(new Map([[venue.id, venue.verifier!]]))),
-        Layer.provideMerge(Bus.layer)
+        Layer.provideMerge(Books.layer(new Map([[venue.id, venue.protocol]]))),
+        Layer.provideMerge(Bus.layer),
+        Layer.provide(Tape.layerNone)
       )
     })
   ).pipe(

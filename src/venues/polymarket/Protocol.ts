@@ -1,0 +1,45 @@
+/** How Polymarket's inputs are read: frames by a decoder for each connection, books of REST beside them. */
+import { Either } from "effect"
+import type { FeedEvent } from "../../domain/MarketEvent.ts"
+import { type Connections, type Observer, type Observers, reading, unobserved } from "../Protocol.ts"
+import type { Protocol } from "../Venue.ts"
+import { makeDecoder, restSnapshot } from "./Normalize.ts"
+import * as Verifier from "./Verifier.ts"
+import type { RestBook } from "./Wire.ts"
+
+interface State {
+  readonly connections: Connections<null>
+  readonly verifier: Verifier.Memory
+}
+
+const begin = (): State => ({ connections: new Map(), verifier: Verifier.memory() })
+
+export const make = (observers: Observers<Observer>, restored?: unknown): Protocol => {
+  const state = (restored as State | undefined) ?? begin()
+  return {
+    state,
+    verifier: Verifier.make(state.verifier),
+    read: reading<null>({
+      connections: state.connections,
+      begin: () => null,
+      reader: ({ instruments, name }) => {
+        const observer = observers.get(name) ?? unobserved()
+        const decode = makeDecoder({
+          connection: name,
+          instrument: (assetId) => instruments.get(assetId),
+          instruments: () => instruments.values(),
+          ...observer
+        })
+        return ({ frames, receivedTime }, out: Array<FeedEvent>) => {
+          const from = out.length
+          for (const frame of frames) decode(frame.toString("utf8"), receivedTime, out)
+          observer.onEvents(out, from, receivedTime)
+        }
+      },
+      answer: ({ body, receivedTime }, instrument, out) => {
+        const book = restSnapshot(body as RestBook, instrument, receivedTime)
+        if (Either.isRight(book)) out.push(book.right)
+      }
+    })
+  }
+}

@@ -14,6 +14,7 @@ import { type Feed, VenueError } from "../Venue.ts"
 import type { KalshiConfig } from "./Config.ts"
 import { KALSHI } from "./Normalize.ts"
 import * as Protocol from "./Protocol.ts"
+import * as TradeHistory from "./TradeHistory.ts"
 import { BOOKS_PER_REQUEST, MARKETS_PER_PAGE, type Rest } from "./Rest.ts"
 
 const BACKOFF = { base: "1 seconds", cap: "1 minutes", healthyAfter: "10 seconds" } as const
@@ -24,7 +25,7 @@ const TOGETHER = 10
 /** Tickers in a query that must fit a line. */
 const TICKERS_PER_QUERY = Math.min(100, MARKETS_PER_PAGE)
 
-const GAIN = "an API key (key_id and private_key_path) gives every change as it happens, and trades"
+const GAIN = "an API key (key_id and private_key_path) gives every change as it happens"
 
 /** Whether the venue asks for a signature, or does not have the batch at all. */
 const needsSingles = ({ reason }: VenueError): boolean =>
@@ -182,6 +183,30 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
             return [told({ _tag: "Unsubscribed", venue: KALSHI, connection, instrumentIds: gone, receivedTime: now })]
           }
 
+          /** Trades since the last look, of the books that have begun; what cannot be had is asked for in the next round. */
+          let tradesUntil = yield* Clock.currentTimeMillis
+          let tradesFail = false
+          const trades = (wanted: ReadonlyMap<InstrumentId, Instrument>) =>
+            Effect.gen(function* () {
+              const begun = yield* Clock.currentTimeMillis
+              const instruments = new Map(
+                Array.from(following, (id) => wanted.get(id))
+                  .filter((instrument) => instrument !== undefined)
+                  .map((instrument) => [instrument.venueInstrumentId, instrument])
+              )
+              const inputs = yield* TradeHistory.since(rest, connection, instruments, tradesUntil, "poll")
+              tradesUntil = begun
+              tradesFail = false
+              return inputs
+            }).pipe(
+              Effect.catchAll((error) => {
+                const known = tradesFail
+                tradesFail = true
+                const warning = known ? Effect.void : Effect.logWarning("trades cannot be fetched; trying again")
+                return Effect.as(Effect.annotateLogs(warning, { reason: error.message }), [])
+              })
+            )
+
           const rounds = Stream.unwrap(
             Effect.gen(function* () {
               const instruments = yield* desired.get
@@ -194,7 +219,8 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
                   Stream.mapEffect((books) =>
                     Effect.map(Clock.currentTimeMillis, (now) => Chunk.unsafeFromArray(inputsOf(books, wanted, now)))
                   ),
-                  Stream.flattenChunks
+                  Stream.flattenChunks,
+                  Stream.concat(Stream.fromIterableEffect(Effect.suspend(() => trades(wanted))))
                 )
               )
             })

@@ -5,7 +5,7 @@
 import { Either } from "effect"
 import type { InstrumentId } from "../../domain/Market.ts"
 import type { FeedEvent, Trade } from "../../domain/MarketEvent.ts"
-import { restTrade } from "./Normalize.ts"
+import { KALSHI, restTrade } from "./Normalize.ts"
 import type * as Wire from "./Wire.ts"
 
 /** Plain data, kept in place. */
@@ -37,7 +37,10 @@ export const note = (all: ByInstrument, { instrumentId, tradeId, venueTime }: Tr
   recent.since = Math.max(recent.since, time)
 }
 
-/** Of trades that REST lists, latest first, tells those that were not told of, in the order in which they happened. */
+/**
+ * Of trades that REST lists, latest first, tells those that were not told of, in the order in which they happened, and of
+ * those that cannot be read that they are missing.
+ */
 export const missing = (
   all: ByInstrument,
   id: InstrumentId,
@@ -49,7 +52,11 @@ export const missing = (
   if (recent === undefined) return
   for (const wire of listed.toReversed()) {
     const trade = restTrade(wire, receivedTime)
-    if (Either.isLeft(trade)) continue
+    if (Either.isLeft(trade)) {
+      const about = { venue: KALSHI, connection: "", instrumentIds: [], receivedTime }
+      out.push({ _tag: "MessageRejected", ...about, reason: `a trade of REST: ${trade.left}` })
+      continue
+    }
     const { tradeId, venueTime } = trade.right
     if (venueTime < recent.since || (tradeId !== null && recent.told.has(tradeId))) continue
     note(all, trade.right)

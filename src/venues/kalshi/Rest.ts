@@ -12,6 +12,7 @@ import * as Wire from "./Wire.ts"
 /** The most that the venue allows for one page; more is refused, not clamped (§2.5). */
 export const MARKETS_PER_PAGE = 1_000
 const EVENTS_PER_PAGE = 200
+export const TRADES_PER_PAGE = 1_000
 /** Tickers in one request: of books, and of events in a query that must fit a line (§3.5). */
 export const BOOKS_PER_REQUEST = 100
 const EVENTS_PER_REQUEST = 100
@@ -53,6 +54,8 @@ export interface Rest {
   ) => Effect.Effect<ReadonlyArray<Answer>, VenueError>
   /** The latest trades of a market, newest first, at most `limit` ≤ 1,000. */
   readonly trades: (ticker: string, limit: number) => Effect.Effect<ReadonlyArray<Trade>, VenueError>
+  /** The trades of all markets since a time in seconds, newest first, page by page. */
+  readonly tradesSince: (seconds: number) => Stream.Stream<ReadonlyArray<Wire.Trade>, VenueError>
   readonly candlesticks: (
     series: string,
     ticker: string,
@@ -178,6 +181,18 @@ export const make = ({ get }: Client): Rest => {
           Either.mapLeft(restTrade(trade, now), (problem) => failed("protocol", "GET /markets/trades", problem))
         )
       }),
+
+    tradesSince: (seconds) =>
+      pages(
+        "/markets/trades",
+        (cursor) =>
+          get(Wire.TradesPage, "/markets/trades", [
+            ["min_ts", String(seconds)],
+            ["limit", String(TRADES_PER_PAGE)],
+            ...cursor
+          ]),
+        ({ cursor }) => cursor
+      ).pipe(Stream.map(({ body }) => body.trades ?? [])),
 
     candlesticks: (series, ticker, range) =>
       Effect.map(

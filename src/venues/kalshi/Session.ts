@@ -21,6 +21,7 @@ import type { KalshiObserver, Terms } from "./Protocol.ts"
 import type { Rest } from "./Rest.ts"
 import type { Signer } from "./Signing.ts"
 import * as Subscriptions from "./Subscriptions.ts"
+import * as TradeHistory from "./TradeHistory.ts"
 
 /** The server pings every 10 s (§7.1). */
 const PING_WITHIN = "30 seconds"
@@ -34,6 +35,8 @@ const PROBE_GRACE = 5_000
 /** New markets that wait to be looked up, and how long REST may know nothing of them (§3.4). */
 const MAX_LISTINGS = 256
 const LISTING_DELAY = "5 seconds"
+/** How long the venue's list of trades may lag behind the socket before what is missing is looked for. */
+const TRADES_DELAY = "5 seconds"
 
 /** A line, and what is open in it now. */
 export interface Line extends SocketFeed.Line {
@@ -100,6 +103,8 @@ export const make = (
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const { shard, slot } = line
+        /** When the connection before this one last brought anything. */
+        const lastHeard = slot.lastData
         const connection = yield* Slot.begin(slot)
         yield* Effect.annotateLogsScoped({ venue: KALSHI, slot: slot.name, connection })
         const latest = new Map<string, number>()
@@ -161,13 +166,36 @@ export const make = (
           control.push(told({ ...listed, market }))
           yield* socket.wake
         })
+        /** What trades the socket did not bring since a time. */
+        const missed = yield* Queue.unbounded<number>()
+        const fetchMissed = Effect.gen(function* () {
+          const first = yield* Queue.take(missed)
+          yield* Effect.sleep(TRADES_DELAY)
+          const since = Math.min(first, ...(yield* Queue.takeAll(missed)))
+          const found = yield* TradeHistory.since(rest, connection, shard.items, since, "rest").pipe(
+            Effect.catchAll((error) =>
+              Effect.map(Clock.currentTimeMillis, (receivedTime) => {
+                const about = { venue: KALSHI, connection, instrumentIds: [], receivedTime }
+                return [told({ _tag: "MessageRejected", ...about, reason: `trades are missing: ${error.message}` })]
+              })
+            )
+          )
+          control.push(...found)
+          yield* socket.wake
+        })
+        if (lastHeard !== undefined) yield* missed.offer(lastHeard)
+        yield* Effect.forkScoped(Effect.forever(fetchMissed))
         yield* Effect.forkScoped(Effect.forever(follow))
         yield* Effect.forkScoped(Effect.forever(lookUp))
         yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(tasks), guarded)))
         yield* Effect.forkScoped(guarded(subscriptions.acknowledged))
         yield* Effect.forkScoped(Effect.forever(Effect.delay(socket.wake, "1 seconds")))
 
+        /** When the socket last was known to have brought all trades. */
+        let wholeUntil = opened
         const note = (event: FeedEvent, receivedTime: number): void => {
+          if (event._tag === "MessageRejected" && event.instrumentIds.length === 0) missed.unsafeOffer(wholeUntil)
+          if (event._tag === "Trade") wholeUntil = receivedTime
           if (event._tag !== "BookDelta" && event._tag !== "BookSnapshot" && event._tag !== "Trade") return
           slot.firstData ??= receivedTime
           if (event._tag !== "BookSnapshot") {

@@ -117,6 +117,36 @@ describe("feed", () => {
     })
   )
 
+  it.scopedLive("tells of trades that happened while it was away, but not twice", () =>
+    Effect.gen(function* () {
+      const trade = (id: string) => ({
+        trade_id: id,
+        ticker: "A",
+        count_fp: "1.00",
+        yes_price_dollars: "0.4700",
+        taker_outcome_side: "no",
+        created_time: new Date(Date.now() + 60_000).toISOString()
+      })
+      const world = yield* makeWorld(["A"], {}, ({ path }) => ({
+        body: path === "/markets/trades" ? { trades: [trade("missed"), trade("known")], cursor: "" } : {}
+      }))
+      const books = makeBooks()
+      yield* world.until("subscribed", () => commandsOf(world.fake.peers[0] ?? never, "subscribe").length === 4)
+      const first = world.fake.peers[0]!
+      books.book(first, "A")
+      const { created_time, ticker, ...msg } = trade("known")
+      const ts_ms = Date.parse(created_time)
+      first.say(
+        JSON.stringify({ type: "trade", sid: first.sid("trade"), msg: { market_ticker: ticker, ts_ms, ...msg } })
+      )
+      yield* world.live("A")
+      first.socket.terminate()
+      const told = () => world.events.flatMap((event) => (event._tag === "Trade" ? [event.tradeId] : []))
+      yield* world.until("the missed trade", () => told().length === 2)
+      assert.deepStrictEqual(told(), ["known", "missed"])
+    })
+  )
+
   it.scopedLive("follows what is wanted, on every channel, in lots", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 1_201 }, (_, i) => `M${i}`)

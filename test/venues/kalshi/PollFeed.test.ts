@@ -30,22 +30,25 @@ const makeWorld = (tickers: ReadonlyArray<string>, answer: (request: Request) =>
   })
 
 const batches = ({ path, query }: Request): Answer =>
-  path === "/markets/orderbooks"
-    ? { body: { orderbooks: query.getAll("tickers").map((ticker) => ({ ticker, orderbook_fp: book("0.4700") })) } }
-    : { status: 404, body: { error: { code: "not_found", message: "not found" } } }
+  path === "/markets/trades"
+    ? { body: { trades: [], cursor: "" } }
+    : path === "/markets/orderbooks"
+      ? { body: { orderbooks: query.getAll("tickers").map((ticker) => ({ ticker, orderbook_fp: book("0.4700") })) } }
+      : { status: 404, body: { error: { code: "not_found", message: "not found" } } }
 
 describe("polling", () => {
   it.scoped("fetches a hundred books in a request, again and again, and says what a key would give", () =>
     Effect.gen(function* () {
       const tickers = Array.from({ length: 150 }, (_, i) => `M${i}`)
       const world = yield* makeWorld(tickers, batches)
+      const asked = () => world.seen.filter(({ path }) => path === "/markets/orderbooks")
       assert.deepStrictEqual(
-        world.seen.map(({ query }) => query.getAll("tickers").length),
+        asked().map(({ query }) => query.getAll("tickers").length),
         [100, 50]
       )
       assert.deepInclude(world.view("M149"), { status: "live", fedBy: "poll", statusReason: "polled" })
       yield* TestClock.adjust("15 seconds")
-      assert.lengthOf(world.seen, 4)
+      assert.lengthOf(asked(), 4)
       const [info] = yield* world.feed.connections
       assert.deepInclude(info, { slot: "kalshi-poll", state: "connected", subscribed: 150 })
       assert.match(info!.reason, /^no API key: books are polled every 15s; an API key .* gives every change/)
@@ -104,6 +107,62 @@ describe("polling", () => {
       assert.strictEqual(world.view("A")?.status, "live")
       const tags = world.events.map(({ _tag }) => _tag).filter((tag) => tag !== "BookSnapshot")
       assert.deepStrictEqual(tags, ["Connected", "Subscribed", "Disconnected", "Connected", "Subscribed"])
+    })
+  )
+
+  it.scoped("fetches the trades since the last look, each once, and goes on where that fails", () =>
+    Effect.gen(function* () {
+      const trade = (id: string, ticker: string, at: number) => ({
+        trade_id: id,
+        ticker,
+        count_fp: "2.00",
+        yes_price_dollars: "0.4700",
+        no_price_dollars: "0.5300",
+        taker_outcome_side: "yes",
+        created_time: new Date(at).toISOString()
+      })
+      let trades: ReadonlyArray<ReturnType<typeof trade>> = [trade("old", "A", -60_000)]
+      let fails = false
+      const world = yield* makeWorld(["A", "B"], (request) => {
+        if (request.path !== "/markets/trades") return batches(request)
+        return fails ? { status: 404, body: "gone" } : { body: { trades, cursor: "" } }
+      })
+      const told = () =>
+        world.events.flatMap((event) => (event._tag === "Trade" ? [`${event.instrumentId} ${event.tradeId}`] : []))
+      assert.deepStrictEqual(told(), [], "nobody watched then")
+      trades = [trade("3", "B", 9_000), trade("x", "OTHER", 8_000), trade("2", "A", 5_000), trade("1", "A", 4_000)]
+      yield* TestClock.adjust("15 seconds")
+      assert.sameMembers(told(), ["kalshi:A 1", "kalshi:A 2", "kalshi:B 3"])
+      assert.isBelow(told().indexOf("kalshi:A 1"), told().indexOf("kalshi:A 2"), "in the order in which they happened")
+      fails = true
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual(world.view("A")?.status, "live")
+      fails = false
+      trades = [trade("4", "A", 20_000), ...trades]
+      yield* TestClock.adjust("15 seconds")
+      assert.deepStrictEqual(told().slice(3), ["kalshi:A 4"])
+      const asked = world.seen.filter(({ path }) => path === "/markets/trades").map(({ query }) => query.get("min_ts"))
+      assert.deepStrictEqual(asked, ["-10", "-10", "5", "5"])
+    })
+  )
+
+  it.scoped("says so when more trades happened than it fetches", () =>
+    Effect.gen(function* () {
+      let page = 0
+      const full = Array.from({ length: 1_000 }, (_, i) => ({
+        trade_id: `${i}`,
+        ticker: "OTHER",
+        count_fp: "1.00",
+        yes_price_dollars: "0.5000",
+        created_time: "2026-11-01T00:00:00.000001Z"
+      }))
+      const world = yield* makeWorld(["A"], (request) =>
+        request.path === "/markets/trades" ? { body: { trades: full, cursor: `c${page++}` } } : batches(request)
+      )
+      yield* TestClock.adjust("10 seconds")
+      const rejected = world.events.find((event) => event._tag === "MessageRejected")
+      assert.match(rejected?._tag === "MessageRejected" ? rejected.reason : "", /trades are missing.*20000/)
+      assert.strictEqual(page, 20)
     })
   )
 

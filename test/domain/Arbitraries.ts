@@ -1,7 +1,8 @@
 /** What the property tests of the domain draw from. */
-import { FastCheck as fc } from "effect"
+import { Either, FastCheck as fc, Schema } from "effect"
 import { Price, SCALE, Size } from "../../src/domain/Money.ts"
 import type { Level, Side } from "../../src/domain/OrderBook.ts"
+import { make, PriceGrid } from "../../src/domain/PriceGrid.ts"
 
 /** Any price, the ends and the neighbours of the ends more often than chance. */
 export const price: fc.Arbitrary<Price> = fc
@@ -34,3 +35,28 @@ export const levels = (
   prices: fc.Arbitrary<Price> = nearPrice,
   sizes: fc.Arbitrary<Size> = size
 ): fc.Arbitrary<Array<Level>> => fc.array(level(prices, sizes), { maxLength: 12 })
+
+/** A grid from its bands as decimals: start, end, step. */
+export const gridOf = (...bands: ReadonlyArray<readonly [start: string, end: string, step: string]>): PriceGrid =>
+  Schema.decodeUnknownSync(PriceGrid)(bands.map(([start, end, step]) => ({ start, end, step })))
+
+/** Any grid of up to four bands: touching or apart, of one price, with a last step that is cut short. */
+export const priceGrid: fc.Arbitrary<PriceGrid> = fc
+  .array(
+    fc.record({
+      skip: fc.constantFrom(0, 0, 1, 5_000, 100_000),
+      width: fc.constantFrom(0, 1, 9_999, 10_000, 100_000, 200_000),
+      step: fc.constantFrom(100, 333, 1_000, 2_000, 5_000, 10_000, 250_000, SCALE)
+    }),
+    { minLength: 1, maxLength: 4 }
+  )
+  .map((drawn) => {
+    let at = 0
+    const bands = drawn.flatMap(({ skip, step, width }) => {
+      const start = at + skip
+      const end = Math.min(SCALE, start + width)
+      at = end
+      return start > SCALE ? [] : [{ start: Price(start), end: Price(end), step: Price(step) }]
+    })
+    return Either.getOrThrow(make(bands))
+  })

@@ -1,6 +1,7 @@
 /** Markets, their outcomes, and the instruments that carry an order book. */
 import { Schema } from "effect"
 import { PriceFromString, SizeFromString } from "./Money.ts"
+import { PriceGrid } from "./PriceGrid.ts"
 
 /** The name of a venue, as in ids and configuration: `polymarket`, `kalshi`. */
 export const VenueId = Schema.NonEmptyString.pipe(Schema.brand("VenueId"))
@@ -40,8 +41,15 @@ export const Market = Schema.Struct({
   tags: Schema.Array(Schema.String),
   status: MarketStatus,
   outcomes: Schema.Array(Outcome),
-  /** The grid of prices; `null` when the venue does not say. */
-  tickSize: Schema.NullOr(PriceFromString),
+  /** The finest step between prices; `null` when the venue does not say. */
+  tickSize: Schema.NullOr(PriceFromString).annotations({
+    description: "The finest step between prices; priceBands say where it holds. Null when the venue does not say"
+  }),
+  /** The prices at which it trades; `null` when the venue does not say. */
+  priceBands: Schema.NullOr(PriceGrid).annotations({
+    description:
+      "The prices at which it trades: ascending bands, each with its own step. Null when the venue does not say"
+  }),
   /** The smallest resting order, in contracts. */
   minOrderSize: Schema.NullOr(SizeFromString),
   /** One of several mutually exclusive outcomes that share collateral (polymarket.md §7.11). */

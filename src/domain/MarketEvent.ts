@@ -8,6 +8,7 @@
 import type { InstrumentId, Market, MarketId, VenueId } from "./Market.ts"
 import type { Price, Size } from "./Money.ts"
 import type { Level, Side } from "./OrderBook.ts"
+import type { PriceGrid } from "./PriceGrid.ts"
 
 /** The whole book of one instrument. */
 export interface BookSnapshot {
@@ -73,10 +74,13 @@ export interface Trade {
   readonly tradeId: string | null
 }
 
+/** From here on the market trades at other prices. */
 export interface TickSizeChange {
   readonly _tag: "TickSizeChange"
   readonly instrumentId: InstrumentId
+  /** The finest step of the new grid. */
   readonly tickSize: Price
+  readonly priceBands: PriceGrid
   readonly venueTime: number
   readonly receivedTime: number
 }

@@ -22,21 +22,23 @@ const make = Effect.gen(function* () {
 
   // Both statements go by the ids in order, as the event writer does: two writers wait for each other, without deadlock.
   const upsertMarkets = (json: string, firstRank: number) => sql`
-    INSERT INTO markets (id, venue, venue_market_id, slug, question, category, tags, status, tick_size, min_order_size,
-      neg_risk, liquidity, volume_24h, protocol, end_time, rank)
+    INSERT INTO markets (id, venue, venue_market_id, slug, question, category, tags, status, tick_size, price_bands,
+      min_order_size, neg_risk, liquidity, volume_24h, protocol, end_time, rank)
     SELECT DISTINCT ON (id COLLATE "C") id, venue, "venueMarketId", slug, question, category, tags, status, "tickSize",
-      "minOrderSize", "negRisk", liquidity, "volume24h", protocol, "endTime", ${firstRank}::int + rank - 1
+      "priceBands", "minOrderSize", "negRisk", liquidity, "volume24h", protocol, "endTime",
+      ${firstRank}::int + rank - 1
     FROM ROWS FROM (json_to_recordset(${json}::text::json) AS (
       id text, venue text, "venueMarketId" text, slug text, question text, category text, tags text[], status text,
-      "tickSize" numeric, "minOrderSize" numeric, "negRisk" boolean, liquidity numeric, "volume24h" numeric,
-      protocol text, "endTime" timestamptz)) WITH ORDINALITY AS given (id, venue, "venueMarketId", slug, question,
-      category, tags, status, "tickSize", "minOrderSize", "negRisk", liquidity, "volume24h", protocol, "endTime", rank)
+      "tickSize" numeric, "priceBands" jsonb, "minOrderSize" numeric, "negRisk" boolean, liquidity numeric,
+      "volume24h" numeric, protocol text, "endTime" timestamptz)) WITH ORDINALITY AS given (id, venue, "venueMarketId",
+      slug, question, category, tags, status, "tickSize", "priceBands", "minOrderSize", "negRisk", liquidity,
+      "volume24h", protocol, "endTime", rank)
     ORDER BY id COLLATE "C", rank
     ON CONFLICT (id) DO UPDATE SET (venue, venue_market_id, slug, question, category, tags, status, tick_size,
-      min_order_size, neg_risk, liquidity, volume_24h, protocol, end_time, rank, saved_time) =
+      price_bands, min_order_size, neg_risk, liquidity, volume_24h, protocol, end_time, rank, saved_time) =
       (excluded.venue, excluded.venue_market_id, excluded.slug, excluded.question, excluded.category, excluded.tags,
-      excluded.status, excluded.tick_size, excluded.min_order_size, excluded.neg_risk, excluded.liquidity,
-      excluded.volume_24h, excluded.protocol, excluded.end_time, excluded.rank, now())`
+      excluded.status, excluded.tick_size, excluded.price_bands, excluded.min_order_size, excluded.neg_risk,
+      excluded.liquidity, excluded.volume_24h, excluded.protocol, excluded.end_time, excluded.rank, now())`
 
   const upsertOutcomes = (json: string) => sql`
     INSERT INTO outcomes (instrument_id, venue, venue_instrument_id, market_id, index, name, winner)
@@ -64,7 +66,7 @@ const make = Effect.gen(function* () {
     load: (venue) =>
       sql`
         SELECT id, venue, venue_market_id AS "venueMarketId", slug, question, category, tags, status,
-          tick_size::text AS "tickSize", min_order_size::text AS "minOrderSize", neg_risk AS "negRisk",
+          tick_size::text AS "tickSize", price_bands AS "priceBands", min_order_size::text AS "minOrderSize", neg_risk AS "negRisk",
           liquidity::text, volume_24h::text AS "volume24h", protocol,
           to_char(end_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "endTime",
           (SELECT coalesce(json_agg(json_build_object('instrumentId', instrument_id, 'venueInstrumentId',

@@ -20,6 +20,7 @@ export const market = (token: string, question = `Question ${token}?`): Market =
     { instrumentId: instrumentId(venue, `${token}n`), venueInstrumentId: `${token}n`, name: "No", winner: null }
   ],
   tickSize: Price(10_000),
+  priceBands: null,
   minOrderSize: null,
   negRisk: false,
   liquidity: null,

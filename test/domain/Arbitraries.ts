@@ -1,8 +1,8 @@
 /** What the property tests of the domain draw from. */
-import { Either, FastCheck as fc, Schema } from "effect"
+import { Either, FastCheck as fc } from "effect"
 import { Price, SCALE, Size } from "../../src/domain/Money.ts"
 import type { Level, Side } from "../../src/domain/OrderBook.ts"
-import { make, PriceGrid } from "../../src/domain/PriceGrid.ts"
+import { make, type PriceGrid } from "../../src/domain/PriceGrid.ts"
 
 /** Any price, the ends and the neighbours of the ends more often than chance. */
 export const price: fc.Arbitrary<Price> = fc
@@ -35,10 +35,6 @@ export const levels = (
   prices: fc.Arbitrary<Price> = nearPrice,
   sizes: fc.Arbitrary<Size> = size
 ): fc.Arbitrary<Array<Level>> => fc.array(level(prices, sizes), { maxLength: 12 })
-
-/** A grid from its bands as decimals: start, end, step. */
-export const gridOf = (...bands: ReadonlyArray<readonly [start: string, end: string, step: string]>): PriceGrid =>
-  Schema.decodeUnknownSync(PriceGrid)(bands.map(([start, end, step]) => ({ start, end, step })))
 
 /** Any grid of up to four bands: touching or apart, of one price, with a last step that is cut short. */
 export const priceGrid: fc.Arbitrary<PriceGrid> = fc

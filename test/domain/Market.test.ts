@@ -1,17 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck as fc, Schema } from "effect"
 import { Market, VenueId, instrumentId, instruments, marketId } from "../../src/domain/Market.ts"
-import { price, size } from "./Arbitraries.ts"
+import { price, priceGrid, size } from "./Arbitraries.ts"
 
 /** Schemas give the text; money is drawn from its whole range, and times from what RFC 3339 can write. */
 const market: fc.Arbitrary<Market> = fc
   .tuple(
     Arbitrary.make(Market),
     fc.option(price, { nil: null }),
+    fc.option(priceGrid, { nil: null }),
     fc.option(size, { nil: null }),
     fc.option(size, { nil: null })
   )
-  .map(([drawn, tickSize, minOrderSize, liquidity]) => ({ ...drawn, tickSize, minOrderSize, liquidity }))
+  .map(([drawn, tickSize, priceBands, minOrderSize, liquidity]) => ({
+    ...drawn,
+    tickSize,
+    priceBands,
+    minOrderSize,
+    liquidity
+  }))
 
 describe("Market", () => {
   it.prop("survives JSON", [market], ([subject]) => {

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc, Schema } from "effect"
 import { Price, SCALE } from "../../src/domain/Money.ts"
 import * as PriceGrid from "../../src/domain/PriceGrid.ts"
-import { gridOf, price, priceGrid } from "./Arbitraries.ts"
+import { gridOf } from "../support/Events.ts"
+import { price, priceGrid } from "./Arbitraries.ts"
 
 /** The model: every price of a grid, ascending, told off band by band. */
 const enumerate = (grid: PriceGrid.PriceGrid): ReadonlyArray<number> => {

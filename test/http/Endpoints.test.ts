@@ -32,6 +32,11 @@ describe("markets", () => {
             { instrumentId: "polymarket:a-no", venueInstrumentId: "a-no", name: "No", winner: null }
           ],
           tickSize: "0.001",
+          priceBands: [
+            { start: "0", end: "0.1", step: "0.001" },
+            { start: "0.1", end: "0.9", step: "0.01" },
+            { start: "0.9", end: "1", step: "0.001" }
+          ],
           minOrderSize: "5",
           negRisk: false,
           liquidity: "12345.67",
@@ -371,6 +376,13 @@ describe("the interface", () => {
         const references = [...JSON.stringify(json).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)]
         assert.isAbove(references.length, 10)
         for (const [, name] of references) assert.property(json.components.schemas, name!)
+        const { Market, PriceBand, PriceGrid } = json.components.schemas
+        assert.match(
+          Market.properties.priceBands.description,
+          /each with its own step.*Null when the venue does not say/
+        )
+        assert.strictEqual(PriceGrid.items.$ref, "#/components/schemas/PriceBand")
+        assert.deepStrictEqual(PriceBand.required, ["start", "end", "step"])
         const text = JSON.stringify(OpenApi.fromApi(Api))
         assert.notInclude(text, "HttpApiDecodeError")
         for (const { get } of Object.values<any>(json.paths)) {

@@ -13,6 +13,7 @@ import type { ListenError } from "../../src/http/Listener.ts"
 import { Database, type DatabaseStatus } from "../../src/storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../../src/storage/EventWriter.ts"
 import type { ConnectionInfo } from "../../src/venues/Venue.ts"
+import { gridOf } from "../support/Events.ts"
 
 export const venue = VenueId.make("polymarket")
 
@@ -35,6 +36,7 @@ export const market = (name: string, more: Partial<Market> = {}): Market => ({
     winner: null
   })),
   tickSize: Price(1000),
+  priceBands: gridOf(["0", "0.1", "0.001"], ["0.1", "0.9", "0.01"], ["0.9", "1", "0.001"]),
   minOrderSize: Size(5_000_000),
   negRisk: false,
   liquidity: Size(12_345_670_000),

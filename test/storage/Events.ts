@@ -135,6 +135,7 @@ export const listed = (venue: VenueId, name: string, instrumentId: InstrumentId)
   status: "open",
   outcomes: [{ instrumentId, venueInstrumentId: name, name: "Yes", winner: null }],
   tickSize: null,
+  priceBands: null,
   minOrderSize: null,
   negRisk: false,
   liquidity: null,

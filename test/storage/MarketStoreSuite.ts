@@ -3,6 +3,7 @@ import { assert, type Vitest } from "@effect/vitest"
 import { DateTime, Effect, type Layer } from "effect"
 import { InstrumentId, type Market, MarketId, VenueId } from "../../src/domain/Market.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
+import { gridOf } from "../support/Events.ts"
 import { price, size, venue } from "./Events.ts"
 
 const market = (name: string, fields: Partial<Market> = {}): Market => ({
@@ -21,6 +22,7 @@ const market = (name: string, fields: Partial<Market> = {}): Market => ({
     winner: null
   })),
   tickSize: null,
+  priceBands: null,
   minOrderSize: null,
   negRisk: false,
   liquidity: null,
@@ -33,7 +35,8 @@ const market = (name: string, fields: Partial<Market> = {}): Market => ({
 const full = market("full", {
   category: "Politics",
   tags: ["Elections", 'a "b", {c}'],
-  tickSize: price("0.001"),
+  tickSize: price("0.0001"),
+  priceBands: gridOf(["0", "0.01", "0.0001"], ["0.01", "0.99", "0.001"], ["0.99", "1", "0.0001"]),
   minOrderSize: size("5"),
   negRisk: true,
   liquidity: size("1234567.890001"),
@@ -66,6 +69,10 @@ export const marketStoreSuite = <R>(
       const renamed = market("a", { question: "Will it?", status: "open", liquidity: size("3") })
       yield* store.save([full, renamed])
       assert.deepStrictEqual(yield* store.load(venue), [full, renamed])
+      const regridded = { ...full, tickSize: price("0.01"), priceBands: gridOf(["0", "1", "0.01"]) }
+      const unknown = { ...renamed, tickSize: null, priceBands: null }
+      yield* store.save([regridded, unknown])
+      assert.deepStrictEqual(yield* store.load(venue), [regridded, unknown])
     }))
 
   test("keeps the order of pages", (store) =>

@@ -2,12 +2,15 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { Effect, FastCheck as fc, Metric } from "effect"
-import { formatDecimal } from "../../src/domain/Money.ts"
+import { Context, Effect, FastCheck as fc, Layer, Metric } from "effect"
+import { VenueId } from "../../src/domain/Market.ts"
+import { formatDecimal, Price } from "../../src/domain/Money.ts"
 import { CopySink } from "../../src/storage/CopySink.ts"
 import { Database } from "../../src/storage/Database.ts"
+import { MarketStore } from "../../src/storage/MarketStore.ts"
 import * as Migrations from "../../src/storage/Migrations.ts"
 import { PgCopy } from "../../src/storage/PgCopy.ts"
+import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
 import type { Sql } from "../../src/storage/Sql.ts"
 import { isConnectionFault, isDataFault, sqlState } from "../../src/storage/SqlFault.ts"
 
@@ -40,6 +43,21 @@ export const sqlSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
       assert.deepStrictEqual([state, error], ["up", null])
       assert.deepStrictEqual(yield* Migrations.run, [])
     })
+  )
+
+  it.effect("brings a database of the first version up to date, in which no market has bands", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* sql`DELETE FROM migrations WHERE migration_id > 1`
+      yield* sql`ALTER TABLE markets DROP COLUMN price_bands`
+      yield* sql`INSERT INTO markets (id, venue, venue_market_id, slug, question, tags, status, tick_size, neg_risk, rank)
+        VALUES ('old:a', 'old', 'a', 'a', 'A?', '{}', 'open', 0.01, false, 0)`
+      assert.deepStrictEqual(yield* Migrations.run, ["price_bands"])
+      const store = Context.get(yield* Layer.build(SqlMarketStore.layer), MarketStore)
+      const [market] = yield* store.load(VenueId.make("old"))
+      assert.deepInclude(market, { slug: "a", tickSize: Price(10_000), priceBands: null })
+      yield* sql`DELETE FROM markets WHERE venue = 'old'`
+    }).pipe(Effect.scoped)
   )
 
   it.effect("gives numbers that a double cannot hold as text", () =>

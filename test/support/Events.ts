@@ -1,4 +1,5 @@
 /** Feed events and markets for tests, with sensible values where a test does not care. Times are small numbers. */
+import { Schema } from "effect"
 import {
   InstrumentId,
   type Instrument,
@@ -21,8 +22,9 @@ import type {
   Trade,
   Unsubscribed
 } from "../../src/domain/MarketEvent.ts"
-import { parsePrice, parseSize, type Price, type Size } from "../../src/domain/Money.ts"
+import { complement, formatDecimal, parsePrice, parseSize, type Price, type Size } from "../../src/domain/Money.ts"
 import type { Level, OrderBook, Side } from "../../src/domain/OrderBook.ts"
+import { PriceGrid } from "../../src/domain/PriceGrid.ts"
 import type { BookVerifier } from "../../src/venues/Venue.ts"
 
 export const venue = VenueId.make("polymarket")
@@ -34,6 +36,9 @@ export const other = InstrumentId.make("polymarket:222")
 
 export const price = (text: string): Price => parsePrice(text) as Price
 export const size = (text: string): Size => parseSize(text) as Size
+/** A grid from its bands as decimals. */
+export const gridOf = (...bands: ReadonlyArray<readonly [start: string, end: string, step: string]>): PriceGrid =>
+  Schema.decodeSync(PriceGrid)(bands.map(([start, end, step]) => ({ start, end, step })))
 /** Levels as `0.41 100, 0.42 5`. */
 export const levels = (text: string): Array<Level> =>
   text === ""
@@ -62,6 +67,7 @@ export const market = (name: string, fields: Partial<Market> = {}, tokens: Reado
       winner: null
     })),
     tickSize: price("0.01"),
+    priceBands: gridOf(["0.01", "0.99", "0.01"]),
     minOrderSize: size("5"),
     negRisk: false,
     liquidity: null,
@@ -171,6 +177,7 @@ export const tickSize = (at: number, to: string, fields: Partial<TickSizeChange>
   _tag: "TickSizeChange",
   instrumentId: id,
   tickSize: price(to),
+  priceBands: gridOf([to, formatDecimal(complement(price(to))), to]),
   venueTime: at,
   receivedTime: at,
   ...fields

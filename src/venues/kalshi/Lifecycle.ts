@@ -4,8 +4,10 @@
  */
 import { type Instrument, marketId } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
+import { finestStep } from "../../domain/PriceGrid.ts"
+import { Fault } from "../../resilience/Reading.ts"
 import { createdMarket, isCombo, KALSHI, winnerOf, withCloseTime } from "./Normalize.ts"
-import { finestStep } from "./PriceGrid.ts"
+import { priceGrid } from "./PriceGrid.ts"
 import type { LifecycleMessage } from "./Wire.ts"
 
 /** Results that wait for their settlement, at most. */
@@ -59,10 +61,19 @@ export const make = (
               }
             ]
       case "price_level_structure_updated": {
-        const tickSize = finestStep(msg.price_ranges, msg.price_level_structure)
-        return subject === undefined || tickSize === null
-          ? []
-          : [{ _tag: "TickSizeChange", instrumentId: subject.id, tickSize, venueTime: receivedTime, receivedTime }]
+        if (subject === undefined) return []
+        const priceBands = priceGrid(msg.price_ranges, msg.price_level_structure)
+        if (priceBands === null) throw new Fault("price_ranges", "a grid expected, or the name of one that is known")
+        return [
+          {
+            _tag: "TickSizeChange",
+            instrumentId: subject.id,
+            tickSize: finestStep(priceBands),
+            priceBands,
+            venueTime: receivedTime,
+            receivedTime
+          }
+        ]
       }
       default:
         // A pause and its end, words for people, and what is yet to be invented.

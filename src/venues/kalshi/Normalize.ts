@@ -16,8 +16,9 @@ import {
 import type { BookSnapshot, Trade } from "../../domain/MarketEvent.ts"
 import { complement, parseSize, type Size } from "../../domain/Money.ts"
 import type { Level } from "../../domain/OrderBook.ts"
+import { finestStep } from "../../domain/PriceGrid.ts"
 import { decodeWith, Fault, idAt, shown } from "../../resilience/Reading.ts"
-import { finestStep } from "./PriceGrid.ts"
+import { priceGrid } from "./PriceGrid.ts"
 import { instant, levelPrice, price, size } from "./Reading.ts"
 import * as Wire from "./Wire.ts"
 
@@ -165,6 +166,7 @@ const timeOf = (value: string | number | undefined): DateTime.Utc | null =>
 const fromWire = (market: Wire.Market, event: EventFacts): Market => {
   if (market.ticker.includes(":")) throw new Fault("ticker", `a ticker expected, not ${shown(market.ticker)}`)
   const status = statusOf(market.status)
+  const priceBands = priceGrid(market.price_ranges, market.price_level_structure)
   return {
     id: marketId(KALSHI, market.ticker),
     venue: KALSHI,
@@ -182,7 +184,8 @@ const fromWire = (market: Wire.Market, event: EventFacts): Market => {
         winner: status === "resolved" ? yesWon(market.result) : null
       }
     ],
-    tickSize: finestStep(market.price_ranges, market.price_level_structure),
+    tickSize: priceBands === null ? null : finestStep(priceBands),
+    priceBands,
     minOrderSize: GRAIN,
     negRisk: event.exclusive,
     liquidity: null,

@@ -2,34 +2,57 @@
  * The grid of prices at which a market trades (Kalshi reference §2.2). `price_ranges` is the truth; the label is only
  * asked when the ranges are not sent, since new labels may come at any time.
  */
-import { parsePrice, type Price, SCALE } from "../../domain/Money.ts"
+import { Either } from "effect"
+import * as PriceGrid from "../../domain/PriceGrid.ts"
+import { Fault } from "../../resilience/Reading.ts"
+import { price } from "./Reading.ts"
 import type { PriceRange } from "./Wire.ts"
 
-/** The finest step of each structure that had a label in autumn 2026, in millionths. */
-const FINEST: Readonly<Record<string, number>> = {
-  linear_cent: 10_000,
-  deci_cent: 1_000,
-  tapered_deci_cent: 1_000,
-  center_whole_edge_half_cent: 5_000,
-  center_whole_edge_quint_cent: 2_000,
-  center_half_edge_half_cent: 5_000,
-  center_half_edge_quint_cent: 2_000,
-  center_half_edge_deci_cent: 1_000,
-  center_quint_edge_quint_cent: 2_000,
-  center_quint_edge_deci_cent: 1_000,
-  center_centi_edge_centi_cent: 100,
-  center_deci_edge_centi_cent: 100
-}
+type Ranges = ReadonlyArray<PriceRange>
 
-const isStep = (step: Price | -1): step is Price => step > 0 && step < SCALE
+const even = (step: string): Ranges => [{ start: "0", end: "1", step }]
+const edged = (edge: string, centre: string, low = "0.10", high = "0.90"): Ranges => [
+  { start: "0", end: low, step: edge },
+  { start: low, end: high, step: centre },
+  { start: high, end: "1", step: edge }
+]
+
+/** Each structure that had a label in autumn 2026 and whose bands are known. */
+const STRUCTURES: ReadonlyMap<string, Ranges> = new Map([
+  ["linear_cent", even("0.01")],
+  ["deci_cent", even("0.001")],
+  ["tapered_deci_cent", edged("0.001", "0.01")],
+  ["center_whole_edge_half_cent", edged("0.005", "0.01")],
+  ["center_whole_edge_quint_cent", edged("0.002", "0.01")],
+  ["center_half_edge_half_cent", even("0.005")],
+  ["center_half_edge_quint_cent", edged("0.002", "0.005")],
+  ["center_half_edge_deci_cent", edged("0.001", "0.005")],
+  ["center_quint_edge_quint_cent", even("0.002")],
+  ["center_quint_edge_deci_cent", edged("0.001", "0.002")],
+  ["center_centi_edge_centi_cent", even("0.0001")],
+  ["center_deci_edge_centi_cent", edged("0.0001", "0.001", "0.01", "0.99")]
+])
 
 /**
- * The finest step anywhere on the grid; coarser bands trade at a part of its multiples only. `null` when neither the
- * ranges nor the label tell it.
+ * The bands that a market object or a message tells, in whatever order; `null` when neither the ranges nor the label tell
+ * any. Throws a {@link Fault} for ranges that are no grid.
  */
-export const finestStep = (ranges: ReadonlyArray<PriceRange> | undefined, label: string | undefined): Price | null => {
-  const steps = (ranges ?? []).map(({ step }) => parsePrice(step)).filter(isStep)
-  if (steps.length > 0) return steps.reduce((finest, step) => (step < finest ? step : finest))
-  const known = label === undefined || !Object.hasOwn(FINEST, label) ? undefined : FINEST[label]
-  return known === undefined ? null : (known as Price)
+export const priceGrid = (ranges: Ranges | undefined, label: string | undefined): PriceGrid.PriceGrid | null => {
+  const told = ranges !== undefined && ranges.length > 0 ? ranges : STRUCTURES.get(label ?? "")
+  if (told === undefined) return null
+  const bands = told
+    .map(({ end, start, step }, i) => {
+      const path = `price_ranges[${i}]`
+      const band = {
+        start: price(start, `${path}.start`),
+        end: price(end, `${path}.end`),
+        step: price(step, `${path}.step`)
+      }
+      return { path, band }
+    })
+    .sort((a, b) => a.band.start - b.band.start)
+  return Either.getOrThrowWith(
+    PriceGrid.make(bands.map(({ band }) => band)),
+    ({ band, message }) => new Fault(bands[band]?.path ?? "price_ranges", message)
+  )
 }

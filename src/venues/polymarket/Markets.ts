@@ -1,7 +1,8 @@
 /** Polymarket's market objects as markets: Gamma's, the CLOB's, and those of the `new_market` event (§2.2, §3, §5.2). */
 import { DateTime, Either, Option } from "effect"
 import { instrumentId, type Market, marketId } from "../../domain/Market.ts"
-import { parseDecimal, type Price, SCALE, type Size } from "../../domain/Money.ts"
+import { complement, parseDecimal, type Price, SCALE, type Size } from "../../domain/Money.ts"
+import { make as makeGrid, type PriceGrid } from "../../domain/PriceGrid.ts"
 import { decodeWith, Fault, idAt, type Json, shown } from "../../resilience/Reading.ts"
 import { POLYMARKET } from "./Reading.ts"
 import { ClobMarket, GammaMarket, NewMarketMessage } from "./Wire.ts"
@@ -19,6 +20,15 @@ const tick = (value: number | string): Price | null => {
   const parsed = amount(value)
   return parsed === null || parsed === 0 || parsed >= SCALE ? null : (parsed as number as Price)
 }
+
+/** One band for all prices, from the tick to 1 − tick (§7.1); `null` for a tick that leaves none. */
+export const gridOf = (tick: Price): PriceGrid | null =>
+  Either.getOrElse(makeGrid([{ start: tick, end: complement(tick), step: tick }]), () => null)
+
+const gridFields = (tickSize: Price | null): Pick<Market, "tickSize" | "priceBands"> => ({
+  tickSize,
+  priceBands: tickSize === null ? null : gridOf(tickSize)
+})
 
 const endTime = (value: string | null): DateTime.Utc | null =>
   value === null ? null : Option.getOrNull(DateTime.make(value.replace(" ", "T").replace(/\+00$/, "Z")))
@@ -92,7 +102,7 @@ const fromGamma = (value: unknown): Market => {
       Option.getOrElse(market.outcomes, () => []),
       market.closed && resolved ? gammaWinner(market, tokens) : null
     ),
-    tickSize: Option.getOrNull(Option.map(market.orderPriceMinTickSize, tick)),
+    ...gridFields(Option.getOrNull(Option.map(market.orderPriceMinTickSize, tick))),
     minOrderSize: Option.getOrNull(Option.map(market.orderMinSize, amount)),
     negRisk: market.negRisk,
     liquidity: Option.getOrNull(Option.map(market.liquidityNum, amount)),
@@ -126,7 +136,7 @@ const fromClob = (value: unknown): Market => {
       market.tokens.map((token) => token.outcome),
       winner
     ),
-    tickSize: tick(market.minimum_tick_size),
+    ...gridFields(tick(market.minimum_tick_size)),
     minOrderSize: amount(market.minimum_order_size),
     negRisk: market.neg_risk,
     liquidity: null,
@@ -150,7 +160,7 @@ export const listedMarket = (message: Json): Market => {
     tags: listed.tags,
     status: "open",
     outcomes: outcomesOf(checkTokens(listed.assets_ids, "assets_ids"), listed.outcomes, null),
-    tickSize: tickSize === null ? null : tick(tickSize),
+    ...gridFields(tickSize === null ? null : tick(tickSize)),
     minOrderSize: null,
     negRisk: false,
     liquidity: null,

@@ -8,7 +8,7 @@ import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEve
 import { formatDecimal } from "../../domain/Money.ts"
 import { array, decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
-import { listedMarket } from "./Markets.ts"
+import { gridOf, listedMarket } from "./Markets.ts"
 import {
   best,
   bookSide,
@@ -194,10 +194,12 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
       case "tick_size_change": {
         const subject = known()
         const tickSize = levelPrice(message["new_tick_size"], "new_tick_size")
+        const priceBands = gridOf(tickSize)
+        if (priceBands === null) throw new Fault("new_tick_size", "a tick of at most one half expected")
         const venueTime = time(message["timestamp"], "timestamp")
         return subject === undefined
           ? []
-          : [{ _tag: "TickSizeChange", instrumentId: subject.id, tickSize, venueTime, receivedTime }]
+          : [{ _tag: "TickSizeChange", instrumentId: subject.id, tickSize, priceBands, venueTime, receivedTime }]
       }
       case "best_bid_ask": {
         const subject = known()

@@ -3,8 +3,8 @@ import { Either, FastCheck as fc } from "effect"
 import { formatDecimal, SCALE } from "../../../src/domain/Money.ts"
 import type { Level } from "../../../src/domain/OrderBook.ts"
 import { restSnapshot } from "../../../src/venues/kalshi/Normalize.ts"
-import { finestStep } from "../../../src/venues/kalshi/PriceGrid.ts"
 import * as Sequence from "../../../src/venues/kalshi/Sequence.ts"
+import { gridOf, price } from "../../support/Events.ts"
 import { delta, instrumentOf, makeReader, NOW, snapshot } from "./Fixtures.ts"
 
 const shown = (levels: ReadonlyArray<Level>) =>
@@ -306,15 +306,6 @@ describe("exactness", () => {
       { numRuns: 60 }
     )
   })
-
-  it("reads the finest step of every grid, from the ranges before the label", () => {
-    const range = (step: string) => ({ start: "0.0000", end: "1.0000", step })
-    assert.strictEqual(finestStep([range("0.0010"), range("0.0100")], "linear_cent"), 1_000)
-    assert.strictEqual(finestStep([], "center_deci_edge_centi_cent"), 100)
-    assert.strictEqual(finestStep(undefined, "tapered_deci_cent"), 1_000)
-    assert.isNull(finestStep([], "banded_centi_cent"))
-    assert.isNull(finestStep([range("0.0000")], "constructor"))
-  })
 })
 
 describe("best quotes", () => {
@@ -401,8 +392,12 @@ describe("lifecycle", () => {
       lifecycle({
         market_ticker: "A",
         event_type: "price_level_structure_updated",
-        price_level_structure: "deci_cent",
-        price_ranges: [{ start: "0.0000", end: "1.0000", step: "0.0010" }]
+        price_level_structure: "tapered_deci_cent",
+        price_ranges: [
+          { start: "0.0000", end: "0.1000", step: "0.0010" },
+          { start: "0.1000", end: "0.9000", step: "0.0100" },
+          { start: "0.9000", end: "1.0000", step: "0.0010" }
+        ]
       }),
       lifecycle({ market_ticker: "A", event_type: "close_date_updated", close_ts: 1_800_000_000 }),
       lifecycle({ market_ticker: "A", event_type: "deactivated", is_deactivated: true }),
@@ -412,7 +407,22 @@ describe("lifecycle", () => {
       events.map(({ _tag }) => _tag),
       ["TickSizeChange", "MarketListed"]
     )
-    assert.propertyVal(events[0], "tickSize", 1_000)
+    assert.deepInclude(events[0], {
+      tickSize: price("0.001"),
+      priceBands: gridOf(["0", "0.1", "0.001"], ["0.1", "0.9", "0.01"], ["0.9", "1", "0.001"])
+    })
+  })
+
+  it("takes a grid by its label, and neither one that it does not know nor one that is none", () => {
+    const reader = makeReader(["A"])
+    const update = (fields: object) =>
+      reader.read(lifecycle({ market_ticker: "A", event_type: "price_level_structure_updated", ...fields }))
+    const [byLabel] = update({ price_level_structure: "deci_cent" })
+    assert.deepInclude(byLabel, { tickSize: price("0.001"), priceBands: gridOf(["0", "1", "0.001"]) })
+    const range = { start: "0.0000", end: "1.0000", step: "0.0000" }
+    assert.deepStrictEqual(update({ price_level_structure: "deci_cent", price_ranges: [range] }), [])
+    assert.deepStrictEqual(update({ price_level_structure: "banded_centi_cent" }), [])
+    assert.strictEqual(reader.tally.errors.get("malformed"), 2)
   })
 })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Either, FastCheck as fc } from "effect"
 import { clobMarket, gammaMarket } from "../../../src/venues/polymarket/Markets.ts"
-import { price, size } from "../../support/Events.ts"
+import { gridOf, price, size } from "../../support/Events.ts"
 import { haveRecordings, json } from "../../support/Recordings.ts"
 
 const A = "11111111111111111111"
@@ -62,6 +62,7 @@ describe("a market of Gamma", () => {
       slug: "will-it",
       status: "open",
       tickSize: price("0.01"),
+      priceBands: gridOf(["0.01", "0.99", "0.01"]),
       minOrderSize: size("5"),
       liquidity: size("12345.678901"),
       volume24h: size("0.3"),
@@ -118,6 +119,7 @@ describe("a market of Gamma", () => {
     })
     assert.deepInclude(market, {
       tickSize: price("0.005"),
+      priceBands: gridOf(["0.005", "0.995", "0.005"]),
       minOrderSize: null,
       liquidity: null,
       volume24h: null,
@@ -163,6 +165,7 @@ describe("a market of the CLOB", () => {
       category: "Politics",
       negRisk: true,
       tickSize: price("0.001"),
+      priceBands: gridOf(["0.001", "0.999", "0.001"]),
       minOrderSize: size("15"),
       liquidity: null,
       volume24h: null

@@ -5,7 +5,7 @@ import { marketId } from "../../../src/domain/Market.ts"
 import { SCALE } from "../../../src/domain/Money.ts"
 import { makeTally } from "../../../src/resilience/Slot.ts"
 import { makeDecoder } from "../../../src/venues/polymarket/Normalize.ts"
-import { id, instrument, levels, market, other, price, size, venue } from "../../support/Events.ts"
+import { gridOf, id, instrument, levels, market, other, price, size, venue } from "../../support/Events.ts"
 import { haveRecordings, text } from "../../support/Recordings.ts"
 import * as Replay from "./Replay.ts"
 
@@ -218,7 +218,11 @@ describe("other messages", () => {
     assert.deepInclude(trade, { takerSide: "buy", price: price("0.51"), tradeId: "0xf" })
     const [tick] = read({ ...base, event_type: "tick_size_change", old_tick_size: "0.01", new_tick_size: "0.001" })
     assert(tick?._tag === "TickSizeChange")
-    assert.deepInclude(tick, { instrumentId: id, tickSize: price("0.001") })
+    assert.deepInclude(tick, {
+      instrumentId: id,
+      tickSize: price("0.001"),
+      priceBands: gridOf(["0.001", "0.999", "0.001"])
+    })
     const [quote] = read({ ...base, event_type: "best_bid_ask", best_bid: "0.41", best_ask: "1", spread: "0.59" })
     assert(quote?._tag === "BestQuote")
     assert.deepInclude(quote, { bid: price("0.41"), ask: -1 })

@@ -9,6 +9,7 @@ import {
   type VenueId
 } from "../domain/Market.ts"
 import type { MarketEvent } from "../domain/MarketEvent.ts"
+import * as PriceGrid from "../domain/PriceGrid.ts"
 import { Database } from "../storage/Database.ts"
 import { MarketStore } from "../storage/MarketStore.ts"
 import type { MarketPage, VenueError, Watch } from "../venues/Venue.ts"
@@ -37,6 +38,9 @@ const CACHE_PATIENCE = "30 seconds"
 
 /** Announced markets come one by one, so they are saved in lots. */
 const SAVE_EVERY = "1 seconds"
+
+/** How far a venue's list may lag behind its socket, in milliseconds (Kalshi reference §10.19, Polymarket's §2.2). */
+const LIST_LAG = 60_000
 
 /** Failures that pass by themselves. */
 const passes = ({ reason }: VenueError): boolean =>
@@ -70,6 +74,8 @@ export const make = ({ filter, refreshEvery, venue }: Watch) =>
     const reported = new Set<string>()
     /** What the pinned references turned out to mean. */
     const pins = new Map<string, MarketId>()
+    /** When the socket told of a new grid, by our clock, for as long as the list may not know of it. */
+    const regridded = new Map<MarketId, number>()
     const unsaved = yield* Ref.make<ReadonlyMap<MarketId, Market>>(new Map())
     const turn = yield* Effect.makeSemaphore(1)
     const missed = yield* Effect.makeLatch(false)
@@ -186,14 +192,20 @@ export const make = ({ filter, refreshEvery, venue }: Watch) =>
         if (failures[0] !== undefined) return yield* failures[0]
       })
 
-    const onComplete = (found: ReadonlyMap<MarketId, Market>) =>
+    /** A market of the list with what the socket told sooner: that it is over, or trades on another grid. */
+    const current = (market: Market): Market => {
+      const known = list.markets.get(market.id)
+      if (known === undefined) return market
+      if (market.status === "open" && known.status === "resolved") return known
+      return regridded.has(market.id) ? { ...market, tickSize: known.tickSize, priceBands: known.priceBands } : market
+    }
+
+    const onComplete = (found: ReadonlyMap<MarketId, Market>, began: number) =>
       Effect.gen(function* () {
+        for (const [id, since] of regridded) if (since < began - LIST_LAG) regridded.delete(id)
         const gone = [...list.markets.values()].filter((market) => market.status === "open" && !found.has(market.id))
         const first = list.lastRefresh === null
-        // The socket tells of a resolution before the list does.
-        const isOver = (market: Market) =>
-          market.status === "open" && list.markets.get(market.id)?.status === "resolved"
-        yield* adopt(Array.from(found.values(), (market) => (isOver(market) ? list.markets.get(market.id)! : market)))
+        yield* adopt(Array.from(found.values(), current))
         yield* enter("fresh", null)
         yield* first || gone.length > 0
           ? Effect.logInfo("market list refreshed").pipe(
@@ -220,11 +232,11 @@ export const make = ({ filter, refreshEvery, venue }: Watch) =>
         return yield* error
       })
 
-    const refresh = Effect.suspend(() => {
+    const refresh = Effect.flatMap(Clock.currentTimeMillis, (began) => {
       const found = new Map<MarketId, Market>()
       return collect(found).pipe(
         Effect.matchEffect({
-          onSuccess: () => onComplete(found),
+          onSuccess: () => onComplete(found, began),
           onFailure: (error) => onFailure(error, found)
         })
       )
@@ -291,13 +303,22 @@ export const make = ({ filter, refreshEvery, venue }: Watch) =>
         }
         case "TickSizeChange": {
           const market = byInstrument.get(event.instrumentId)?.market
-          return market === undefined || market.tickSize === event.tickSize
-            ? Effect.void
-            : update({ ...market, tickSize: event.tickSize })
+          if (market === undefined) return Effect.void
+          const { priceBands, tickSize } = event
+          return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            regridded.set(market.id, now)
+            return PriceGrid.equivalence(market.priceBands, priceBands)
+              ? Effect.void
+              : update({ ...market, tickSize, priceBands })
+          })
         }
         case "Gap":
-          // What was listed or resolved meanwhile was not heard.
-          return event.venue === venue.id && event.instrumentId === null ? missed.open : Effect.void
+          // What was listed, resolved or given another grid meanwhile was not heard.
+          if (event.venue !== venue.id || event.instrumentId !== null) return Effect.void
+          return Effect.zipRight(
+            Effect.sync(() => regridded.clear()),
+            missed.open
+          )
         default:
           return Effect.void
       }

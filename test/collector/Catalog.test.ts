@@ -8,7 +8,7 @@ import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import { Database } from "../../src/storage/Database.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
 import type { MarketFilter, MarketPage, Venue, VenueError } from "../../src/venues/Venue.ts"
-import { market as makeMarket, price, resolved, tickSize, venue } from "../support/Events.ts"
+import { gridOf, market as makeMarket, price, resolved, tickSize, venue } from "../support/Events.ts"
 import * as StubVenue from "../support/StubVenue.ts"
 
 /** Market `n`, with tokens `n1` and `n2`. */
@@ -53,6 +53,17 @@ const setUp = ({ cached = [], filter, ready, store = MarketStore.layerMemory, ve
     Layer.provideMerge(Bus.layer),
     Layer.provide(database(ready))
   )
+}
+
+const gap: MarketEvent = {
+  _tag: "Gap",
+  venue,
+  connection: "c",
+  instrumentId: null,
+  from: 0,
+  to: 1,
+  reason: "closed (1006)",
+  receivedTime: 1
 }
 
 /** Lets everything that is due now happen. */
@@ -394,14 +405,45 @@ describe("what the venue announces", () => {
     }).pipe(Effect.provide(setUp({ venue: { markets: () => pages(some(1)) }, filter: { maxMarkets: 1 } })))
   )
 
-  it.scoped("of a tick size is true of the market from then on", () =>
-    Effect.gen(function* () {
+  it.scoped("of a grid is true of the market from then on, and stored", () => {
+    const priceBands = gridOf(["0", "0.1", "0.001"], ["0.1", "0.9", "0.01"], ["0.9", "1", "0.001"])
+    const of = { instrumentId: market(1).outcomes[0]!.instrumentId }
+    return Effect.gen(function* () {
       yield* settle
-      yield* announce(tickSize(5, "0.001", { instrumentId: market(1).outcomes[0]!.instrumentId }))
+      yield* announce(tickSize(5, "0.001", { ...of, priceBands }))
       const catalog = yield* Catalog
-      assert.strictEqual(catalog.market(market(1).id)?.tickSize, price("0.001"))
+      assert.deepInclude(catalog.market(market(1).id), { tickSize: price("0.001"), priceBands })
       const desired = yield* SubscriptionRef.get(catalog.desired(venue)!)
-      assert.strictEqual(desired[0]?.market.tickSize, price("0.001"))
+      assert.deepInclude(desired[0]?.market, { tickSize: price("0.001"), priceBands })
+      const coarse = gridOf(["0", "0.5", "0.01"], ["0.5", "1", "0.001"])
+      yield* announce(tickSize(6, "0.001", { ...of, priceBands: coarse }))
+      assert.deepStrictEqual(catalog.market(market(1).id)?.priceBands, coarse, "although the finest step is the same")
+      yield* TestClock.adjust("2 seconds")
+      const [saved] = yield* Effect.flatMap(MarketStore, (store) => store.load(venue))
+      assert.deepInclude(saved, { tickSize: price("0.001"), priceBands: coarse })
+    }).pipe(Effect.provide(setUp({ venue: { markets: () => pages(some(1)) } })))
+  })
+
+  it.scoped("of a grid outlives a list that lags behind it, until the list must know", () =>
+    Effect.gen(function* () {
+      const catalog = yield* Catalog
+      const grid = () => catalog.market(market(1).id)?.tickSize
+      yield* settle
+      yield* announce(tickSize(5, "0.001", { instrumentId: market(1).outcomes[1]!.instrumentId }))
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual(grid(), price("0.001"), "through three refreshes")
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(grid(), price("0.01"), "the list has the last word")
+    }).pipe(Effect.provide(setUp({ venue: { markets: () => pages(some(1)) } })))
+  )
+
+  it.scoped("of a grid gives way to the list after a gap, in which another may have come", () =>
+    Effect.gen(function* () {
+      const catalog = yield* Catalog
+      yield* settle
+      yield* announce(tickSize(5, "0.001", { instrumentId: market(1).outcomes[0]!.instrumentId }), gap)
+      yield* TestClock.adjust("16 seconds")
+      assert.strictEqual(catalog.market(market(1).id)?.tickSize, price("0.01"))
     }).pipe(Effect.provide(setUp({ venue: { markets: () => pages(some(1)) } })))
   )
 
@@ -410,16 +452,7 @@ describe("what the venue announces", () => {
     const markets = () => pages(++fetched === 1 ? some(1, 2) : some(2))
     return Effect.gen(function* () {
       yield* settle
-      yield* announce({
-        _tag: "Gap",
-        venue,
-        connection: "c",
-        instrumentId: null,
-        from: 0,
-        to: 1,
-        reason: "closed (1006)",
-        receivedTime: 1
-      })
+      yield* announce(gap)
       yield* TestClock.adjust("14 seconds")
       assert.deepStrictEqual(yield* slugs, ["m1", "m2"])
       yield* TestClock.adjust("2 seconds")

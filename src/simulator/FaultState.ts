@@ -10,6 +10,13 @@ interface Hit {
   readonly token: string | undefined
 }
 
+/** Commands still to be refused: `left` more on this channel, `undefined` meaning any. */
+interface RefusedCommand {
+  left: number
+  readonly code: 26 | 27
+  readonly channel: string | undefined
+}
+
 /** A reply that stands in for the real one until a time. */
 interface Refusal {
   readonly until: number
@@ -21,6 +28,7 @@ export interface FaultState {
   readonly truncated: Array<Hit>
   readonly duplicated: Array<Hit>
   readonly reordered: Array<Hit>
+  readonly commands: Array<RefusedCommand>
   /** By market, a frame held back until the next. */
   readonly held: Map<string, string>
   /** Token to the time at which it thaws. */
@@ -36,6 +44,7 @@ export const make = (): FaultState => ({
   truncated: [],
   duplicated: [],
   reordered: [],
+  commands: [],
   held: new Map(),
   frozen: new Map(),
   rest: undefined,
@@ -84,6 +93,9 @@ export const begin = (state: FaultState, fault: Fault, now: number): void => {
     case "reorder":
       state.reordered.push({ left: fault.count ?? 1, type: fault.type, token: fault.tokenId })
       return
+    case "command_error":
+      state.commands.push({ left: fault.count ?? 1, code: fault.code ?? 27, channel: fault.channel })
+      return
     case "freeze":
       state.frozen.set(fault.tokenId, until(now, fault.durationMs))
       return
@@ -126,6 +138,14 @@ const hit = (hits: Array<Hit>, frame: Pick<Frame, "type" | "assets">): boolean =
   if (index === -1) return false
   if (--hits[index]!.left === 0) hits.splice(index, 1)
   return true
+}
+
+/** What a command on these channels is refused with, if it is; being asked uses a refusal up. */
+export const refusedCommand = (state: FaultState, channels: ReadonlyArray<string>): 26 | 27 | undefined => {
+  const index = state.commands.findIndex(({ channel }) => channel === undefined || channels.includes(channel))
+  const refused = state.commands[index]
+  if (refused !== undefined && --refused.left === 0) state.commands.splice(index, 1)
+  return refused?.code
 }
 
 /** Whether nothing more is said of this frame's assets. */

@@ -6,6 +6,7 @@
  * open sockets, oldest first. A `tokenId` is whatever the venue names a book by: on Kalshi, the market's ticker.
  */
 import { ParseResult, Schema } from "effect"
+import * as KalshiGrid from "./KalshiGrid.ts"
 
 const Duration = Schema.Number.pipe(Schema.finite(), Schema.nonNegative())
 const Count = Schema.Int.pipe(Schema.positive())
@@ -139,6 +140,22 @@ export const Pause = command("pause", { tokenId: optional(Schema.String), durati
 /** Kalshi only: ends the order book subscription of each socket with a terminal error, 25 unless said otherwise. */
 export const ChannelError = command("channel_error", { code: optional(Schema.Literal(10, 25)), sockets: Sockets })
 
+/** Kalshi only: puts one market on another price grid, and cancels what rests off it. */
+export const Structure = command("structure", {
+  structure: Schema.Literal(...KalshiGrid.names),
+  tokenId: optional(Schema.String)
+})
+
+/**
+ * Kalshi only: the next commands, on one channel or any, have no effect and are answered with an error, 27 unless said
+ * otherwise.
+ */
+export const CommandError = command("command_error", {
+  code: optional(Schema.Literal(26, 27)),
+  count: optional(Count),
+  channel: optional(Schema.NonEmptyString)
+})
+
 /** Ends everything that lasts. */
 export const Heal = command("heal", {})
 
@@ -165,6 +182,8 @@ export const Fault = Schema.Union(
   Resolve,
   Pause,
   ChannelError,
+  Structure,
+  CommandError,
   Heal
 )
 export type Fault = typeof Fault.Type

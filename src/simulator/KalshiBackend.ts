@@ -16,9 +16,14 @@ export interface Backend {
   readonly receive: (hub: KalshiHub, client: Client, text: string, now: number) => void
   /** Lets time pass. */
   readonly tick: (hub: KalshiHub, now: number) => void
-  /** The part of a fault that is about markets: crossed books, resolutions, pauses. */
+  /** The part of a fault that is about markets: crossed books, resolutions, pauses, grids. */
   readonly strike: (hub: KalshiHub, fault: Fault, now: number) => void
 }
+
+const isAboutMarket = (
+  fault: Fault
+): fault is Extract<Fault, { fault: "crossed" | "resolve" | "pause" | "structure" }> =>
+  fault.fault === "crossed" || fault.fault === "resolve" || fault.fault === "pause" || fault.fault === "structure"
 
 export const make = (exchange: Exchange, venue: KalshiVenue): Backend => {
   const subscriptions = KalshiSubscriptions.make(venue)
@@ -64,10 +69,11 @@ export const make = (exchange: Exchange, venue: KalshiVenue): Backend => {
     },
     strike: (hub, fault, now) => {
       if (fault.fault === "heal") for (const market of paused.keys()) resume(hub, market, now)
-      if (fault.fault !== "crossed" && fault.fault !== "resolve" && fault.fault !== "pause") return
+      if (!isAboutMarket(fault)) return
       const market = marketOf(hub, fault.tokenId)
       if (market === undefined) return
       if (fault.fault === "pause") return pause(hub, market, FaultState.until(now, fault.durationMs), now)
+      if (fault.fault === "structure") return tell(hub, venue.regrid(market, fault.structure, now, hub.watched), now)
       if (fault.fault === "crossed") return tell(hub, venue.crossed(market, fault.heals ?? false, now), now)
       const of = venue.exchangeMarket(market)
       if (of !== undefined) publish(hub, exchange.resolve(of, 0, now), now)

@@ -3,6 +3,7 @@ import { formatDecimal } from "../domain/Money.ts"
 import * as OrderBook from "../domain/OrderBook.ts"
 import type * as Agenda from "./Agenda.ts"
 import type { Fault } from "./Faults.ts"
+import * as FaultState from "./FaultState.ts"
 import * as KalshiCommand from "./KalshiCommand.ts"
 import type { Client, KalshiHub } from "./KalshiHub.ts"
 import type { Catalogue, KalshiMarket } from "./KalshiMarket.ts"
@@ -30,6 +31,31 @@ export const strike = (hub: KalshiHub, agenda: Agenda.Agenda, fault: Fault, now:
   SocketStrikes.strike(hub, dialect, agenda, fault, now)
   if (fault.fault !== "channel_error") return
   for (const client of SocketStrikes.targetsOf(hub.clients, fault)) endBooks(hub, client, fault.code ?? 25, now)
+}
+
+/** Channels that a command is about. */
+const channelsOf = (client: Client, command: KalshiCommand.Command): ReadonlyArray<string> => {
+  if (command.cmd === "subscribe") return command.channels
+  if (command.cmd === "list_subscriptions") return []
+  const sids = command.cmd === "unsubscribe" ? command.sids : [command.sid]
+  return sids.flatMap((sid) => client.subscriptions.get(sid)?.channel ?? [])
+}
+
+/** Refuses what a client says if that is in force, and tells whether it did; what is no command is left alone. */
+export const refuse = (
+  hub: KalshiHub,
+  faults: FaultState.FaultState,
+  client: Client,
+  text: string,
+  now: number
+): boolean => {
+  if (faults.commands.length === 0) return false
+  const command = KalshiCommand.parse(text)
+  if ("refused" in command) return false
+  const code = FaultState.refusedCommand(faults, channelsOf(client, command))
+  if (code === undefined) return false
+  hub.reply(client, "error", command.id, JSON.stringify({ code, msg: KalshiCommand.errors[code] }), now)
+  return true
 }
 
 const HITS = new Set(["lost", "duplicate", "reorder"])

@@ -3,6 +3,7 @@ import { type Price, SCALE } from "../domain/Money.ts"
 import type { Side } from "../domain/OrderBook.ts"
 import * as KalshiText from "./KalshiText.ts"
 import type { Listing } from "./Listings.ts"
+import type { ExchangeMarket } from "./Operation.ts"
 import type * as PriceRules from "./PriceRules.ts"
 import * as Prng from "./Prng.ts"
 
@@ -35,6 +36,9 @@ const structures = {
 /** What Kalshi calls a grid. */
 export type Structure = keyof typeof structures
 
+/** The names of all grids. */
+export const names = Object.keys(structures) as [Structure, ...Array<Structure>]
+
 /** `price_ranges`, keys in the order in which REST prints them. */
 export const priceRanges = (structure: Structure) =>
   structures[structure].map(([start, end, step]) => ({
@@ -44,7 +48,7 @@ export const priceRanges = (structure: Structure) =>
   }))
 
 /** The finest step of a grid. */
-export const finest = (structure: Structure): Price =>
+const finest = (structure: Structure): Price =>
   structures[structure].reduce((least, [, , step]) => Math.min(least, step), SCALE) as Price
 
 /** The price of the grid next to a YES price: at or below it for a bid, at or above it for an ask; −1 when there is none. */
@@ -77,15 +81,32 @@ const opening = (seed: number, listing: Listing): Structure => {
   return shares.find(([, share]) => draw < share)?.[0] ?? "linear_cent"
 }
 
-/** The grid of a market now: a market in cents gets finer steps near the ends once its price has come there. */
-export const structureOf = (seed: number, listing: Listing, tick: Price): Structure => {
-  const structure = opening(seed, listing)
-  return structure === "linear_cent" && tick < CENT ? "tapered_deci_cent" : structure
+/** The grids of an exchange's markets, and its rules that follow from them. */
+export interface Grids {
+  /** The grid of a market now: a market in cents gets finer steps near the ends once its price has come there. */
+  readonly structureOf: (market: ExchangeMarket) => Structure
+  /** Puts a market on another grid; what rests off it is the caller's business. */
+  readonly assign: (market: ExchangeMarket, structure: Structure) => void
+  /** These grids, and the grain of a hundredth of a contract (Kalshi reference §2.1). */
+  readonly rules: PriceRules.PriceRules
 }
 
-/** Kalshi's grids and its grain of a hundredth of a contract (Kalshi reference §2.1) as an exchange's rules. */
-export const rules = (seed: number): PriceRules.PriceRules => ({
-  tick: (listing) => finest(opening(seed, listing)),
-  fit: (market, price, side) => fit(structureOf(seed, market.listing, market.tick), price, side),
-  sizeStep: CENT
-})
+export const make = (seed: number): Grids => {
+  const assigned = new WeakMap<ExchangeMarket, Structure>()
+  const structureOf: Grids["structureOf"] = (market) => {
+    const structure = assigned.get(market) ?? opening(seed, market.listing)
+    return structure === "linear_cent" && market.tick < CENT ? "tapered_deci_cent" : structure
+  }
+  return {
+    structureOf,
+    assign: (market, structure) => {
+      assigned.set(market, structure)
+      market.tick = finest(structure)
+    },
+    rules: {
+      tick: (listing) => finest(opening(seed, listing)),
+      fit: (market, price, side) => fit(structureOf(market), price, side),
+      sizeStep: CENT
+    }
+  }
+}

@@ -43,7 +43,9 @@ const protocol =
       agenda,
       faults,
       now,
-      receive: (client, text, time) => backend.receive(hub, client, text, time)
+      receive: (client, text, time) => {
+        if (!KalshiControl.refuse(hub, faults, client, text, time)) backend.receive(hub, client, text, time)
+      }
     })
     return {
       socketPath: SOCKET,

@@ -72,9 +72,10 @@ const makeKeys = (type: KalshiSimulatorOptions["keyType"]) =>
 
 const exchangeBackend = (options: KalshiSimulatorOptions, now: number): Backend => {
   const { lagMs, markets, noise, rate, seed, turnover } = options
-  const rules = KalshiGrid.rules(seed)
+  const grids = KalshiGrid.make(seed)
+  const { rules } = grids
   const exchange = Exchange.make({ seed, markets, rate, turnover, lagMs, noise, rules, now, venue: "kalshi " })
-  return KalshiBackend.make(exchange, KalshiVenue.make(seed, exchange, now))
+  return KalshiBackend.make(exchange, KalshiVenue.make(seed, exchange, grids, now))
 }
 
 const recordingBackend = (path: string, options: KalshiSimulatorOptions, now: number) => {

@@ -33,6 +33,13 @@ export interface KalshiVenue extends Catalogue, Directory {
   readonly due: (now: number) => ReadonlyArray<Message>
   /** Suspends a market's trading or lets it go on, in name only. */
   readonly suspend: (market: KalshiMarket, is: boolean, now: number) => ReadonlyArray<Message>
+  /** Puts a market on another grid, once the orders that do not fit it are cancelled. */
+  readonly regrid: (
+    market: KalshiMarket,
+    structure: KalshiGrid.Structure,
+    now: number,
+    watched: Watched
+  ) => ReadonlyArray<Message>
   /** A change that crosses the book, and with `heals` its opposite. The true book stays as it is. */
   readonly crossed: (market: KalshiMarket, heals: boolean, now: number) => ReadonlyArray<Message>
   readonly exchangeMarket: (market: KalshiMarket) => ExchangeMarket | undefined
@@ -40,7 +47,7 @@ export interface KalshiVenue extends Catalogue, Directory {
 
 const grain = (size: number): number => Math.floor(size / 10_000) * 10_000
 
-export const make = (seed: number, exchange: Exchange, now: number): KalshiVenue => {
+export const make = (seed: number, exchange: Exchange, grids: KalshiGrid.Grids, now: number): KalshiVenue => {
   const markets = new Map<ExchangeMarket, KalshiMarket>()
   const exchangeMarkets = new Map<KalshiMarket, ExchangeMarket>()
   const tickers = new Map<string, KalshiMarket>()
@@ -71,7 +78,7 @@ export const make = (seed: number, exchange: Exchange, now: number): KalshiVenue
       },
       candles: KalshiCandles.make(),
       status: "active",
-      structure: KalshiGrid.structureOf(seed, market.listing, market.tick),
+      structure: grids.structureOf(market),
       volume,
       openInterest: grain(volume * 0.4),
       lastPrice: 0 as Price,
@@ -177,7 +184,7 @@ export const make = (seed: number, exchange: Exchange, now: number): KalshiVenue
         return change(market, levelsOf(operation), time, watched, traded)
       }
       case "TickSizeChanged":
-        market.structure = KalshiGrid.structureOf(seed, operation.market.listing, operation.to)
+        market.structure = grids.structureOf(operation.market)
         market.updatedAt = time
         return [KalshiMessage.gridChanged(market)]
       case "Resolved":
@@ -207,6 +214,17 @@ export const make = (seed: number, exchange: Exchange, now: number): KalshiVenue
     return [KalshiMessage.suspended(market, is)]
   }
 
+  const regrid: KalshiVenue["regrid"] = (market, structure, time, watched) => {
+    const of = exchangeMarkets.get(market)
+    if (of === undefined) return []
+    const unfit = of.matching.orders.filter(({ limit, rests }) => KalshiGrid.fit(structure, limit, rests) !== limit)
+    const cancelled = exchange.cancel(of, unfit, time).flatMap((operation) => publish(operation, watched))
+    grids.assign(of, structure)
+    market.structure = structure
+    market.updatedAt = time
+    return [...cancelled, KalshiMessage.gridChanged(market)]
+  }
+
   const crossed: KalshiVenue["crossed"] = (market, heals, time) => {
     const ask = OrderBook.bestPrice(market.book, "ask")
     if (ask === -1) return []
@@ -226,6 +244,7 @@ export const make = (seed: number, exchange: Exchange, now: number): KalshiVenue
     publish,
     due,
     suspend,
+    regrid,
     crossed
   }
 }

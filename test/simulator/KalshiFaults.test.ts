@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { parseDecimal } from "../../src/domain/Money.ts"
 import * as Follower from "./KalshiFollower.ts"
 import { start } from "./KalshiHarness.ts"
 
@@ -125,6 +126,89 @@ describe("Kalshi faults", () => {
         assert.strictEqual((yield* client.next("subscribed"))["msg"].sid, 3)
         assert.strictEqual((yield* client.next("orderbook_snapshot"))["seq"], 1)
       }
+    })
+  )
+
+  it.scoped("structure puts a market on another grid, cancels what is off it, and says so to all", () =>
+    Effect.gen(function* () {
+      const { control, get, inject, pass, subscribe, tickers } = yield* start({ rate: 1000 })
+      const client = yield* subscribe(["orderbook_delta", "market_lifecycle_v2"])
+      const follower = Follower.make(false)
+      ;(yield* client.frames).forEach(follower.see)
+      const [ticker] = tickers
+      const grid = Effect.map(get(`/markets/${ticker}`), ({ json }) => ({
+        price_level_structure: json.market.price_level_structure,
+        price_ranges: json.market.price_ranges
+      }))
+      const band = (start: string, end: string, step: string) => ({ start, end, step })
+      const structures = [
+        ["deci_cent", [band("0.0000", "1.0000", "0.0010")]],
+        [
+          "center_whole_edge_quint_cent",
+          [band("0.0000", "0.1000", "0.0020"), band("0.1000", "0.9000", "0.0100"), band("0.9000", "1.0000", "0.0020")]
+        ],
+        ["center_half_edge_half_cent", [band("0.0000", "1.0000", "0.0050")]]
+      ] as const
+      for (const [structure, price_ranges] of structures) {
+        yield* inject({ fault: "structure", tokenId: ticker, structure })
+        assert.deepStrictEqual(yield* grid, { price_level_structure: structure, price_ranges } as never)
+        const frames = yield* client.frames
+        const update = frames.find(({ msg, type }) => type === "market_lifecycle_v2" && msg.market_ticker === ticker)
+        assert.deepStrictEqual(update?.msg, {
+          market_ticker: ticker,
+          event_type: "price_level_structure_updated",
+          price_level_structure: structure,
+          price_ranges
+        })
+        frames.forEach(follower.see)
+        yield* pass(3000)
+        ;(yield* client.frames).forEach(follower.see)
+        const { asks, bids } = follower.book(ticker!)
+        assert.deepStrictEqual({ asks, bids }, Follower.truth((yield* control(`books/${ticker}`)).json))
+        const fits = ({ price }: { readonly price: number }) =>
+          price_ranges.some(({ end, start, step }) => {
+            const [from, to, by] = [start, end, step].map(parseDecimal) as [number, number, number]
+            return price >= from && price <= to && (price - from) % by === 0
+          })
+        assert.isTrue([...bids, ...asks].every(fits), structure)
+        assert.isTrue(asks.length > 0 && bids.length > 0)
+      }
+      const unknown = yield* inject({ fault: "structure", structure: "banded_centi_cent" })
+      assert.strictEqual(unknown.status, 400)
+    })
+  )
+
+  it.scoped("command_error refuses the next commands, of one channel or any, and lets those after them through", () =>
+    Effect.gen(function* () {
+      const { inject, open, tickers } = yield* start({ rate: 0 })
+      const client = yield* open
+      const params = (channel: string) => ({ channels: [channel], market_tickers: tickers })
+      yield* inject({ fault: "command_error", code: 26, count: 2, channel: "orderbook_delta" })
+      yield* client.send({ id: 1, cmd: "subscribe", params: params("trade") })
+      yield* client.send({ id: 2, cmd: "subscribe", params: params("orderbook_delta") })
+      yield* client.send({ id: 3, cmd: "subscribe", params: params("orderbook_delta") })
+      yield* client.send({ id: 4, cmd: "subscribe", params: params("orderbook_delta") })
+      const answers = (yield* client.frames).filter(({ type }) => type === "subscribed" || type === "error")
+      assert.deepStrictEqual(
+        answers.map(({ id, msg, type }) => [id, type, msg.code ?? msg.channel, msg.msg]),
+        [
+          [1, "subscribed", "trade", undefined],
+          [2, "error", 26, "Subscription market limit exceeded"],
+          [3, "error", 26, "Subscription market limit exceeded"],
+          [4, "subscribed", "orderbook_delta", undefined]
+        ]
+      )
+      yield* inject([
+        { fault: "command_error", channel: "trade" },
+        { fault: "command_error", count: 9, channel: "x" }
+      ])
+      const update = { sid: 1, action: "add_markets", market_tickers: tickers }
+      yield* client.send({ id: 5, cmd: "update_subscription", params: update })
+      const error = yield* client.next("error")
+      assert.deepStrictEqual([error["id"], error["msg"]], [5, { code: 27, msg: "Too many requests" }])
+      yield* inject([{ fault: "command_error" }, { fault: "heal" }])
+      yield* client.send({ id: 6, cmd: "unsubscribe", params: { sids: [1] } })
+      assert.strictEqual((yield* client.next("unsubscribed"))["id"], 6)
     })
   )
 

@@ -23,7 +23,7 @@ const second = (rate = 4000, now = START, turnover = 0) =>
     venue: "kalshi ",
     lagMs,
     noise: 0.03,
-    rules: KalshiGrid.rules(seed)
+    rules: KalshiGrid.make(seed).rules
   })
 
 const run = (exchange: Exchange.Exchange, from: number, milliseconds: number): ReadonlyArray<Operation> =>
@@ -82,19 +82,19 @@ describe("two exchanges of one seed", () => {
 
 describe("Kalshi's view of an exchange", () => {
   it("keeps every price on its market's grid and every size on its grain, through orders of all kinds", () => {
+    const grids = KalshiGrid.make(seed)
     const exchange = Exchange.make({
       seed,
       markets: 60,
       rate: 5000,
       turnover: 500,
       now: START,
-      rules: KalshiGrid.rules(seed)
+      rules: grids.rules
     })
     const structures = new Set<string>()
     for (const operation of run(exchange, START, 3000)) {
       if (!("changes" in operation)) continue
-      const { listing, tick } = operation.market
-      const structure = KalshiGrid.structureOf(seed, listing, tick)
+      const structure = grids.structureOf(operation.market)
       structures.add(structure)
       for (const { outcome, price, size } of operation.changes) {
         const yes = outcome === 0 ? price : SCALE - price

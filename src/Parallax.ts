@@ -30,6 +30,8 @@
 export * as Money from "./domain/Money.ts"
 /** Markets, outcomes, and the instruments that carry an order book. */
 export * as Market from "./domain/Market.ts"
+/** The prices at which a market trades: whether one is among them, and the nearest that is. */
+export * as PriceGrid from "./domain/PriceGrid.ts"
 /** One book as two sorted arrays: applying changes, best levels, depth, cost to fill. */
 export * as OrderBook from "./domain/OrderBook.ts"
 /** What happens to a market, in one vocabulary for all venues. */

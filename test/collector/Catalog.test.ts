@@ -5,30 +5,15 @@ import { Bus, unrecorded } from "../../src/bus/Bus.ts"
 import { Catalog } from "../../src/collector/Catalog.ts"
 import type { Market } from "../../src/domain/Market.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
-import { Database } from "../../src/storage/Database.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
 import type { MarketFilter, MarketPage, Venue, VenueError } from "../../src/venues/Venue.ts"
 import { gridOf, market as makeMarket, price, resolved, tickSize, venue } from "../support/Events.ts"
+import { readyDatabase } from "../support/StubDatabase.ts"
 import * as StubVenue from "../support/StubVenue.ts"
 
 /** Market `n`, with tokens `n1` and `n2`. */
 const market = (n: number, fields: Partial<Market> = {}) => makeMarket(`m${n}`, fields, [`${n}1`, `${n}2`])
 const some = (...numbers: ReadonlyArray<number>) => numbers.map((n) => market(n))
-
-const database = (ready: Effect.Effect<void> = Effect.void) =>
-  Layer.succeed(Database, {
-    status: Effect.succeed({
-      driver: "embedded" as const,
-      where: "nowhere",
-      state: "up" as const,
-      since: 0,
-      error: null
-    }),
-    changes: Stream.never,
-    ready,
-    query: () => (effect) => effect,
-    transaction: () => (effect) => effect
-  })
 
 interface Setup {
   readonly venue?: Partial<Venue>
@@ -51,7 +36,7 @@ const setUp = ({ cached = [], filter, ready, store = MarketStore.layerMemory, ve
     Layer.provideMerge(filled),
     Layer.provideMerge(store),
     Layer.provideMerge(Bus.layer),
-    Layer.provide(database(ready))
+    Layer.provide(readyDatabase(ready))
   )
 }
 
@@ -202,7 +187,7 @@ describe("a restart", () => {
         filter: { maxMarkets: 100, categories: [], markets: [] },
         refreshEvery: Duration.seconds(20)
       }
-    ]).pipe(Layer.provide(store), Layer.provide(Bus.layer), Layer.provide(database()))
+    ]).pipe(Layer.provide(store), Layer.provide(Bus.layer), Layer.provide(readyDatabase()))
     return Effect.gen(function* () {
       yield* settle
       assert.deepStrictEqual(yield* slugs, ["m1"])

@@ -162,7 +162,7 @@ describe.skipIf(!available)("PostgreSQL that goes away, where it is installed", 
         concurrency: "unbounded"
       })
       for (const context of contexts) yield* Context.get(context, Database).ready
-      assert.strictEqual(yield* count(postgres, "migrations"), 1)
+      assert.strictEqual(yield* count(postgres, "migrations"), 2)
     })
   )
 })

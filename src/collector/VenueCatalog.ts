@@ -280,11 +280,13 @@ export const make = ({ filter, refreshEvery, venue }: Watch) =>
       switch (event._tag) {
         case "MarketListed": {
           const { market } = event
-          const admitted =
-            market.venue === venue.id &&
-            !list.markets.has(market.id) &&
-            open() < filter.maxMarkets &&
-            venue.wants(market, filter)
+          const known = list.markets.get(market.id)
+          if (known !== undefined) {
+            // What is told anew of a known market is its end; everything else the list knows better.
+            const moved = market.endTime !== null && market.endTime.epochMillis !== known.endTime?.epochMillis
+            return moved ? update({ ...known, endTime: market.endTime }) : Effect.void
+          }
+          const admitted = market.venue === venue.id && open() < filter.maxMarkets && venue.wants(market, filter)
           return admitted ? update(market) : Effect.void
         }
         case "MarketResolved": {

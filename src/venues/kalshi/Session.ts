@@ -137,10 +137,23 @@ export const make = (
             return socket.wake
           })
 
+        const untold = yield* Queue.unbounded<string>()
+        const tell = Effect.gen(function* () {
+          const reason = yield* Queue.take(untold)
+          const about = { venue: KALSHI, connection, receivedTime: yield* Clock.currentTimeMillis }
+          control.push(told({ _tag: "MessageRejected", ...about, instrumentIds: [], reason }))
+          yield* socket.wake
+        })
+        yield* Effect.forkScoped(Effect.forever(tell))
+
         const subscriptions = yield* Subscriptions.open({
           send: socket.send,
           wanted: () => [...shard.items.keys()],
-          lifecycle: shard.index === 1
+          lifecycle: shard.index === 1,
+          onRefused: (channel, tickers, said) => {
+            // A book without changes gets no snapshot, which shows; trades would just not come.
+            if (channel === "trade") untold.unsafeOffer(`trades of ${tickers.length} markets are missing: ${said}`)
+          }
         })
         line.subscriptions = subscriptions
         yield* Effect.addFinalizer(() => Effect.sync(() => (line.subscriptions = undefined)))
@@ -173,12 +186,7 @@ export const make = (
           yield* Effect.sleep(TRADES_DELAY)
           const since = Math.min(first, ...(yield* Queue.takeAll(missed)))
           const found = yield* TradeHistory.since(rest, connection, shard.items, since, "rest").pipe(
-            Effect.catchAll((error) =>
-              Effect.map(Clock.currentTimeMillis, (receivedTime) => {
-                const about = { venue: KALSHI, connection, instrumentIds: [], receivedTime }
-                return [told({ _tag: "MessageRejected", ...about, reason: `trades are missing: ${error.message}` })]
-              })
-            )
+            Effect.catchAll((error) => Effect.as(untold.offer(`trades are missing: ${error.message}`), []))
           )
           control.push(...found)
           yield* socket.wake

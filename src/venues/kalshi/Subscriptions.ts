@@ -2,7 +2,7 @@
  * The subscriptions of one connection: one for each channel, kept equal to the markets that are wanted (Kalshi
  * reference §7.2–§7.4). Sends commands and reads their answers; knows nothing of books.
  */
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Array as Arr, Clock, Duration, Effect, type Scope } from "effect"
 import { SocketError } from "../../resilience/WebSocketFeed.ts"
 import type { Control } from "./Decoder.ts"
 import { consequence, describe } from "./SocketErrors.ts"
@@ -24,7 +24,10 @@ export interface Subscriptions {
   /** Asks for these markets on every channel. */
   readonly add: (tickers: ReadonlyArray<string>) => Effect.Effect<void, SocketError>
   readonly remove: (tickers: ReadonlyArray<string>) => Effect.Effect<void, SocketError>
-  /** Asks for whole books, in the running sequence; nothing while there is no subscription, which will bring them. */
+  /**
+   * Asks for whole books, in the running sequence; nothing while there is no subscription, which will bring them. Books
+   * whose subscription was refused are subscribed again, since a snapshot without changes to follow is no book.
+   */
   readonly snapshots: (tickers: ReadonlyArray<string>) => Effect.Effect<void, SocketError>
   readonly answer: (control: Control) => Effect.Effect<void, SocketError>
   /** Fails when the venue does not acknowledge the books in time. */
@@ -37,6 +40,8 @@ export interface SubscriptionsOptions {
   readonly wanted: () => ReadonlyArray<string>
   /** Whether this connection also follows the life of all markets. */
   readonly lifecycle: boolean
+  /** The venue will not send these markets' messages on a channel. */
+  readonly onRefused: (channel: Channel, tickers: ReadonlyArray<string>, reason: string) => void
 }
 
 const chunked = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
@@ -174,6 +179,17 @@ export const open = (options: SubscriptionsOptions): Effect.Effect<Subscriptions
         yield* subscribe(channel)
       })
 
+    /** What a refused command asked for, or those of it that the refusal names, is not coming. */
+    const withdraw = ({ channel, command }: Pending, named: ReadonlyArray<string> | undefined, said: string): void => {
+      const adds = command.cmd === "subscribe" || command.params.action === "add_markets"
+      const tickers = (adds ? (command.params.market_tickers ?? []) : []).filter(
+        (ticker) => named === undefined || named.includes(ticker)
+      )
+      if (tickers.length === 0) return
+      for (const ticker of tickers) askedOn(channel).delete(ticker)
+      options.onRefused(channel, tickers, said)
+    }
+
     const refused = (command: Pending, code: number, said: string, tickers: ReadonlyArray<string>) =>
       Effect.suspend((): Effect.Effect<void, SocketError> => {
         const { attempt, channel } = command
@@ -188,6 +204,7 @@ export const open = (options: SubscriptionsOptions): Effect.Effect<Subscriptions
           )
         }
         const rest = without(command.command, tickers)
+        withdraw(command, rest === undefined ? undefined : tickers, said)
         if (rest !== undefined) return issue(channel, rest, attempt)
         if (channel === "orderbook_delta" && isSubscribe(command)) return Effect.fail(failure("closed", said))
         return Effect.logWarning("the venue refuses a command").pipe(
@@ -204,7 +221,13 @@ export const open = (options: SubscriptionsOptions): Effect.Effect<Subscriptions
       snapshots: (tickers) =>
         Effect.suspend(() => {
           const sid = sids.get("orderbook_delta")
-          return sid === undefined ? Effect.void : update("orderbook_delta", sid, "get_snapshot", tickers)
+          if (sid === undefined) return Effect.void
+          const asked = askedOn("orderbook_delta")
+          const [refused, subscribed] = Arr.partition(tickers, (ticker) => asked.has(ticker))
+          return Effect.zipRight(
+            update("orderbook_delta", sid, "get_snapshot", subscribed),
+            add("orderbook_delta", refused)
+          )
         }),
       answer: (control) =>
         Effect.suspend(() => {

@@ -147,6 +147,39 @@ describe("feed", () => {
     })
   )
 
+  it.scopedLive("subscribes a refused market again instead of asking for a snapshot that nothing would follow", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld(["A"])
+      const books = makeBooks()
+      yield* world.until("subscribed", () => commandsOf(world.fake.peers[0] ?? never, "subscribe").length === 4)
+      const peer = world.fake.peers[0]!
+      books.book(peer, "A")
+      yield* world.live("A")
+      world.fake.onCommand = ({ id, params }) => {
+        if (params["action"] !== "add_markets") return false
+        peer.say({ type: "error", id, msg: { code: 26, msg: "Subscription market limit exceeded" } })
+        return true
+      }
+      yield* SubscriptionRef.set(world.desired, ["A", "B"].map(instrumentOf))
+      const missing = () => world.events.filter((event) => event._tag === "MessageRejected")
+      yield* world.until("word of the trades", () => missing().length === 1)
+      assert.deepInclude(missing()[0], {
+        instrumentIds: [],
+        reason: "trades of 1 markets are missing: 26 Subscription market limit exceeded"
+      })
+      const before = peer.commands.length
+      yield* world.feed.requestSnapshots!([idOf("A"), idOf("B")])
+      yield* world.until("both requests", () => peer.commands.length === before + 2)
+      assert.deepStrictEqual(
+        peer.commands.slice(before).map(({ params }) => [params["action"], params["market_tickers"]]),
+        [
+          ["get_snapshot", ["A"]],
+          ["add_markets", ["B"]]
+        ]
+      )
+    })
+  )
+
   it.scopedLive("follows what is wanted, on every channel, in lots", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 1_201 }, (_, i) => `M${i}`)

@@ -7,6 +7,7 @@ import { Catalog } from "../../../src/collector/Catalog.ts"
 import * as Collector from "../../../src/collector/Collector.ts"
 import * as Resync from "../../../src/collector/Resync.ts"
 import type { InstrumentId, MarketId } from "../../../src/domain/Market.ts"
+import { Tape } from "../../../src/tape/Tape.ts"
 import type { MarketEvent } from "../../../src/domain/MarketEvent.ts"
 import { isOnGrid } from "../../../src/domain/PriceGrid.ts"
 import * as Settings from "../../../src/Settings.ts"
@@ -35,14 +36,15 @@ const collecting = (...faults: ReadonlyArray<Parameters<KalshiSimulator.KalshiSi
     const filter = { maxMarkets: 100, categories: [], markets: [] }
     const core = yield* Layer.build(
       Catalog.layer([{ venue, filter, refreshEvery: Duration.hours(1) }]).pipe(
-        Layer.provideMerge(Books.layer(new Map())),
+        Layer.provideMerge(Books.layer(new Map([[venue.id, venue.protocol]]))),
         Layer.provideMerge(Layer.mergeAll(Bus.layer, MarketStore.layerMemory)),
+        Layer.provide(Tape.layerNone),
         Layer.provide(readyDatabase())
       )
     )
     const log: Array<MarketEvent> = []
     const batches = yield* Context.get(core, Bus).subscribe
-    yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch))))
+    yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch.events))))
     yield* Layer.build(
       Layer.merge(Resync.layer(new Map([[venue.id, venue]])), Collector.layer([venue])).pipe(
         Layer.provide(Layer.succeedContext(core))

@@ -12,6 +12,11 @@ const levels: Readonly<Record<LogConfig["level"], LogLevel.LogLevel>> = {
 }
 
 const DEEPEST = 8
+/** Characters of one text. Venues' titles and frames end up in logs, and may be of any length. */
+const LONGEST = 16_384
+
+const shortened = (text: string): string =>
+  text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text
 
 /** Own members and those of an error that enumeration leaves out. */
 const membersOf = (value: object): ReadonlyArray<readonly [string, unknown]> =>
@@ -29,6 +34,7 @@ const itemsOf = (value: object): ReadonlyArray<unknown> | undefined =>
 
 /** Anything as JSON can hold it. What refuses to be read, or contains itself, is named instead. */
 const plain = (value: unknown, around: ReadonlyArray<unknown> = []): unknown => {
+  if (typeof value === "string") return shortened(value)
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
   if (typeof value === "bigint" || typeof value === "symbol") return String(value)
   if (typeof value === "function") return `[function ${value.name}]`
@@ -63,20 +69,28 @@ const entryOf = ({ annotations, cause, date, message, spans }: Logger.Logger.Opt
   const [first, ...rest] = parts
   const isText = typeof first === "string"
   return {
-    message: isText ? first : first instanceof Error ? first.message : "",
+    message: shortened(isText ? first : first instanceof Error ? first.message : ""),
     details: (isText ? rest : parts).map((part) => plain(part)),
     annotations: [...HashMap.entries(annotations)].map(([name, value]) => [name, plain(value)] as const),
     spans: Object.fromEntries(List.toArray(spans).map(({ label, startTime }) => [label, date.getTime() - startTime])),
-    cause: Cause.isEmpty(cause) ? undefined : Cause.pretty(cause, { renderErrorCause: true })
+    cause: Cause.isEmpty(cause) ? undefined : shortened(Cause.pretty(cause, { renderErrorCause: true }))
   }
 }
+
+/** Signs that steer a terminal or turn the direction of text around, line ends of other systems, and half characters. */
+// oxlint-disable-next-line no-control-regex -- these signs are what is looked for
+const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\p{Bidi_Control}\p{Cs}]/gu
+
+/** Text that is safe to show: what venues send ends up in logs. Lines stay lines, and JSON the same JSON. */
+const harmless = (text: string): string =>
+  text.replace(STEERING, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 const own = new Set(["timestamp", "level", "message", "details", "cause", "spans", "fiber"])
 
 /** Annotations stand beside the message; one that has the name of a field of ours gets an underscore. */
 export const jsonLogger: Logger.Logger<unknown, string> = Logger.make((options) => {
   const { annotations, cause, details, message, spans } = entryOf(options)
-  return JSON.stringify({
+  const entry = {
     timestamp: options.date.toISOString(),
     level: options.logLevel.label,
     message,
@@ -85,16 +99,9 @@ export const jsonLogger: Logger.Logger<unknown, string> = Logger.make((options) 
     ...(Object.keys(spans).length === 0 ? {} : { spans }),
     ...(cause === undefined ? {} : { cause }),
     fiber: FiberId.threadName(options.fiberId)
-  })
+  }
+  return harmless(JSON.stringify(entry))
 })
-
-/** Signs that steer a terminal, or turn the direction of text around. */
-// oxlint-disable-next-line no-control-regex -- these signs are what is looked for
-const STEERING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
-/** Text that is safe to show: what venues send ends up in logs. Lines stay lines. */
-const harmless = (text: string): string =>
-  text.replace(STEERING, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 const oneLine = (value: unknown): string =>
   harmless(typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : (JSON.stringify(value) ?? "undefined"))

@@ -19,7 +19,7 @@ export interface HttpOptions {
 }
 
 const routes = Layer.mergeAll(
-  HttpApiSwagger.layer({ path: "/docs" }),
+  HttpApiSwagger.layer({ path: Requests.DOCS_PATH }),
   HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" }),
   Refusals.layer
 ).pipe(
@@ -43,7 +43,7 @@ const announce = Layer.effectDiscard(
 export const layer = (options: HttpOptions): Layer.Layer<HttpServer.HttpServer, Listener.ListenError, Services> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      const listener = yield* Listener.make
+      const listener = yield* Listener.make(Listener.limits)
       const router = yield* (yield* HttpApiBuilder.Router).router
       const api = yield* HttpRouter.withRouterConfig(HttpApiBuilder.httpApp, ROUTER)
       const app = Requests.wrap(api, { router, isClosing: listener.isClosing })

@@ -47,20 +47,35 @@ export const text = Schema.Trim.pipe(Schema.maxLength(200)).annotations({
 export const oneOf = <const L extends readonly [string, ...Array<string>]>(...values: L) =>
   Schema.Literal(...values).annotations({ message: expects(`one of ${values.join(", ")}`) })
 
-/** The id after which a page begins, wrapped so that nobody builds on its form. */
+/** More than the ids of any venue make. */
+const LONGEST_CURSOR = 2000
+
+const encodeCursor = (kind: string, id: string): string => Encoding.encodeBase64Url(JSON.stringify([kind, id]))
+
+/** What a cursor of ours says, and nothing for what {@link encodeCursor} would have written otherwise. */
+const decodeCursor = (kind: string, encoded: string): Option.Option<string> => {
+  if (encoded.length > LONGEST_CURSOR) return Option.none()
+  const content = Schema.parseJson(Schema.Tuple(Schema.Literal(kind), Schema.String))
+  return Either.getRight(Encoding.decodeBase64UrlString(encoded)).pipe(
+    Option.flatMap(Schema.decodeOption(content)),
+    Option.map(([, id]) => id),
+    Option.filter((id) => encodeCursor(kind, id) === encoded)
+  )
+}
+
+/** The id after which a page begins, wrapped so that nobody builds on its form. Any id survives, half characters too. */
 export const cursor = (kind: string) =>
   Schema.transformOrFail(Schema.String, Schema.String, {
     strict: true,
-    decode: (encoded, _, ast) => {
-      const plain = Encoding.decodeBase64UrlString(encoded)
-      return Either.isRight(plain) && plain.right.startsWith(`${kind}=`)
-        ? ParseResult.succeed(plain.right.slice(kind.length + 1))
-        : ParseResult.fail(new ParseResult.Type(ast, encoded))
-    },
-    encode: (id) => ParseResult.succeed(Encoding.encodeBase64Url(`${kind}=${id}`))
+    decode: (encoded, _, ast) =>
+      Option.match(decodeCursor(kind, encoded), {
+        onNone: () => ParseResult.fail(new ParseResult.Type(ast, encoded)),
+        onSome: ParseResult.succeed
+      }),
+    encode: (id) => ParseResult.succeed(encodeCursor(kind, id))
   }).annotations({
     message: expects("the nextCursor of the page before"),
-    jsonSchema: { type: "string" }
+    jsonSchema: { type: "string", maxLength: LONGEST_CURSOR }
   })
 
 export interface Page<A> {

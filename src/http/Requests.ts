@@ -1,6 +1,9 @@
 /** What holds for every request: its id, its log line, its headers, and how it is refused when nothing else answers. */
 import { type HttpApp, type HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Cause, Chunk, Clock, Effect, Metric, MetricBoundaries, Option, Random } from "effect"
+import * as Headers from "./Headers.ts"
+import * as Limits from "./Limits.ts"
+import { pathOf, refuse } from "./Refusals.ts"
 
 const seconds = Metric.histogram(
   "parallax_http_request_seconds",
@@ -11,12 +14,6 @@ const seconds = Metric.histogram(
 /** Pages that are asked for all day long by machines. */
 const QUIET = new Set(["/health/live", "/health/ready", "/metrics"])
 
-/** The documentation carries its scripts and styles within itself. */
-const DOCS_POLICY =
-  "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-const POLICY = "default-src 'none'; frame-ancestors 'none'"
-
 /** The id that the caller gave, if it is one that may stand in a log, or a new one. */
 const requestId = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<string> => {
   const given = request.headers["x-request-id"]
@@ -24,11 +21,6 @@ const requestId = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<
   const part = Effect.map(Random.nextIntBetween(0, 0x1_0000_0000), (n) => n.toString(16).padStart(8, "0"))
   return Effect.map(Effect.all([part, part]), (parts) => parts.join(""))
 }
-
-const pathOf = (request: HttpServerRequest.HttpServerRequest): string => request.url.split("?", 1)[0] ?? ""
-
-const refusal = (status: number, tag: string, message: string): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.unsafeJson({ _tag: tag, message }, { status })
 
 /** The caller went away before the answer was there; nobody sees this one. */
 const CLIENT_CLOSED = 499
@@ -54,14 +46,10 @@ const notRouted = (
   const answered = methods.includes("GET") ? [...methods, "HEAD"] : methods
   // A path of the right form that was not taken holds an escape that means nothing, or too long an id.
   if (answered.length === 0 || answered.includes(request.method)) {
-    return refusal(404, "RouteNotFound", `nothing is at ${path}; /docs shows what there is`)
+    return refuse(404, "RouteNotFound", `nothing is at ${path}; /docs shows what there is`)
   }
   const allowed = answered.join(", ")
-  return HttpServerResponse.setHeader(
-    refusal(405, "MethodNotAllowed", `${path} answers ${allowed}, not ${request.method}`),
-    "allow",
-    allowed
-  )
+  return refuse(405, "MethodNotAllowed", `${path} answers ${allowed}, not ${request.method}`, { allow: allowed })
 }
 
 /** The answer when a request failed with nothing that the interface declares. Only defects are logged. */
@@ -76,7 +64,7 @@ const answerTo = (
     ? Effect.succeed(notRouted(request, routes))
     : Effect.as(
         Effect.logError("request failed", cause),
-        refusal(500, "InternalError", "this went wrong here; the log has it under the x-request-id of this answer")
+        refuse(500, "InternalError", "this went wrong here; the log has it under the x-request-id of this answer")
       )
 }
 
@@ -88,6 +76,17 @@ const routeOf: Effect.Effect<string> = Effect.map(
     onSome: (span) => String(span.attributes.get("http.route") ?? "other")
   })
 )
+
+/** Where the only page is; all else is data. */
+export const DOCS_PATH = "/docs"
+
+const headersOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  { body, status }: HttpServerResponse.HttpServerResponse
+): Readonly<Record<string, string>> =>
+  pathOf(request).replace(/\/$/, "") === DOCS_PATH && status === 200 && body._tag === "Uint8Array"
+    ? { ...Headers.security, "content-security-policy": Headers.policyOfPage(body.body) }
+    : Headers.security
 
 export interface WrapOptions {
   readonly router: HttpRouter.HttpRouter<unknown, unknown>
@@ -105,16 +104,18 @@ export const wrap = <R>(
     const id = yield* requestId(request)
     const path = pathOf(request)
     const start = yield* Clock.currentTimeNanos
-    return yield* app.pipe(
+    const answer = Effect.suspend((): HttpApp.Default<unknown, R> => {
+      const refused = Limits.refusalOf(request)
+      return refused === undefined ? app : Effect.succeed(refused)
+    })
+    return yield* answer.pipe(
       Effect.catchAllCause((cause) => answerTo(cause, request, routes)),
       Effect.map((response) =>
         HttpServerResponse.setHeaders(response, {
+          ...headersOf(request, response),
           "x-request-id": id,
-          "x-content-type-options": "nosniff",
-          "cache-control": "no-store",
-          "content-security-policy": path.startsWith("/docs") ? DOCS_POLICY : POLICY,
-          "referrer-policy": "no-referrer",
-          ...(options.isClosing() ? { connection: "close" } : {})
+          // A body that nobody wants would otherwise be read to its end for the sake of the next request.
+          ...(options.isClosing() || Limits.hasBody(request) ? { connection: "close" } : {})
         })
       ),
       Effect.tap(({ status }) =>
@@ -126,7 +127,7 @@ export const wrap = <R>(
           yield* Effect.annotateLogs(log, { status, milliseconds: Math.round(elapsed * 1e6) / 1000 })
         })
       ),
-      Effect.annotateLogs({ requestId: id, method: request.method, url: request.url })
+      Effect.annotateLogs({ requestId: id, method: request.method, url: request.url.slice(0, Limits.MAX_URL_LENGTH) })
     )
   })
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { OpenApi } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -130,9 +131,18 @@ describe("markets", () => {
           ["cursor=nonsense", "cursor"],
           ["cursor=Ym9vaz1h", "cursor"],
           ["cursor=%00", "cursor"],
+          ["cursor=", "cursor"],
+          [`cursor=${encodeURIComponent(Buffer.from('["market","a"]').toString("base64"))}`, "cursor"],
+          [`cursor=${Buffer.from('["book","a"]').toString("base64url")}`, "cursor"],
+          [`cursor=${Buffer.from('["market", "a"]').toString("base64url")}`, "cursor"],
+          [`cursor=${Buffer.from('["market","a","b"]').toString("base64url")}`, "cursor"],
+          [`cursor=${Buffer.from(`["market","${"a".repeat(2000)}"]`).toString("base64url")}`, "cursor"],
           [`q=${"x".repeat(300)}`, "q"],
           ["lmit=5", "lmit"],
-          ["constructor=5", "constructor"]
+          ["constructor=5", "constructor"],
+          ["toString=5&toString=6", "toString"],
+          ["__proto__=5", "__proto__"],
+          ["limit=1&__proto%5F%5f=5", "__proto__"]
         ] as const) {
           const { json, status } = yield* refused(query)
           assert.strictEqual(status, 400, query)
@@ -402,7 +412,19 @@ describe("the interface", () => {
         assert.match(headers.get("content-type") ?? "", /^text\/html/)
         assert.include(text, "SwaggerUIBundle")
         assert.notMatch(text, /<(script|link)[^>]+(src|href)=["']?https?:/i)
-        assert.include(headers.get("content-security-policy") ?? "", "default-src 'none'")
+        const policy = headers.get("content-security-policy") ?? ""
+        for (const element of ["script", "style"]) {
+          const [, source] = new RegExp(`<${element}>([^]*?)</${element}>`).exec(text) ?? assert.fail(element)
+          const digest = createHash("sha256").update(source!).digest("base64")
+          assert.include(policy, `${element}-src 'sha256-${digest}'`)
+        }
+        // Beside those two there is data, and nothing that runs or loads.
+        const markup = text.replace(/(<(?:script|style)[^>]*>)[^]*?<\/(?:script|style)>/g, "$1")
+        assert.deepStrictEqual(
+          [...markup.matchAll(/<(?:script|style|link|img|iframe|object|embed)[^>]*>/g)].map(([tag]) => tag),
+          ["<style>", '<script id="swagger-spec" type="application/json">', "<script>"]
+        )
+        assert.notMatch(markup, /\son\w+=|javascript:|style=/)
       })
     )
   )

@@ -3,7 +3,19 @@ import { Effect, Layer, Logger } from "effect"
 import { VenueId } from "../../src/domain/Market.ts"
 import { MainLoops } from "../../src/http/Health.ts"
 import * as Http from "../../src/http/Http.ts"
-import { ask, book, catalogInfo, connection, database, healthy, served, services, type World, writer } from "./World.ts"
+import {
+  ask,
+  book,
+  catalogInfo,
+  connection,
+  database,
+  healthy,
+  options,
+  served,
+  services,
+  type World,
+  writer
+} from "./World.ts"
 
 interface Part {
   readonly part: string
@@ -224,7 +236,7 @@ describe("liveness", () => {
       assert.deepStrictEqual(json, { status: "dead", stopped: ["collector"] })
     }).pipe(
       Effect.provide(
-        Http.layer({ host: "127.0.0.1", port: 0 }).pipe(
+        Http.layer(options).pipe(
           Layer.provide(services(healthy())),
           Layer.provide(Logger.remove(Logger.defaultLogger)),
           Layer.provide(Layer.succeed(MainLoops, { stopped: Effect.succeed(["collector"]) }))

@@ -4,7 +4,7 @@ import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import * as Http from "../../src/http/Http.ts"
-import { healthy, services, serving, type World } from "./World.ts"
+import { healthy, options, services, serving, type World } from "./World.ts"
 
 interface Running {
   readonly port: number
@@ -70,7 +70,7 @@ describe("the end of the server", () => {
       const agent = yield* keepAlive
       assert.strictEqual((yield* get(port, "/health/live", agent)).status, 200)
       yield* open(port, "")
-      yield* open(port, "GET /health/live HTTP/1.1\r\nHost: x\r\n")
+      yield* open(port, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n")
       yield* Effect.sleep("50 millis")
       assert.isBelow(yield* secondsOf(close), 1)
     })
@@ -110,7 +110,7 @@ describe("the end of the server", () => {
       world.before = Effect.zipRight(Deferred.succeed(entered, undefined), Deferred.await(goOn))
       const { close, port } = yield* running(world)
       const agent = yield* keepAlive
-      const half = yield* open(port, "GET /health/live HTTP/1.1\r\nHost: x\r\n")
+      const half = yield* open(port, "GET /health/live HTTP/1.1\r\nHost: localhost\r\n")
       const slow = yield* Effect.fork(get(port, "/api/v1/feeds", agent))
       yield* Deferred.await(entered)
       const closing = yield* Effect.fork(close)
@@ -146,7 +146,7 @@ describe("the end of the server", () => {
   it.scopedLive("frees the port", () =>
     Effect.gen(function* () {
       const { close, port } = yield* running(healthy())
-      const again = Layer.build(Http.layer({ host: "127.0.0.1", port })).pipe(Effect.provide(services(healthy())))
+      const again = Layer.build(Http.layer({ ...options, port })).pipe(Effect.provide(services(healthy())))
       yield* Effect.flip(again)
       yield* close
       yield* again
@@ -158,7 +158,7 @@ describe("an address that cannot be had", () => {
   it.scopedLive("says that the port is in use", () =>
     Effect.gen(function* () {
       const { port } = yield* Effect.acquireRelease(running(healthy()), ({ close }) => close)
-      const error = yield* Layer.build(Http.layer({ host: "127.0.0.1", port })).pipe(
+      const error = yield* Layer.build(Http.layer({ ...options, port })).pipe(
         Effect.provide(services(healthy())),
         Effect.flip
       )
@@ -173,7 +173,7 @@ describe("an address that cannot be had", () => {
 
   it.scopedLive("says that the address is not of this machine", () =>
     Effect.gen(function* () {
-      const error = yield* Layer.build(Http.layer({ host: "192.0.2.1", port: 0 })).pipe(
+      const error = yield* Layer.build(Http.layer({ ...options, host: "192.0.2.1" })).pipe(
         Effect.provide(services(healthy())),
         Effect.flip
       )

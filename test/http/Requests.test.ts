@@ -1,8 +1,6 @@
-import { connect } from "node:net"
-import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, HashMap, Logger } from "effect"
-import { ask, served } from "./World.ts"
+import { ask, sendRaw, served } from "./World.ts"
 
 interface Line {
   readonly level: string
@@ -26,22 +24,6 @@ const keeping = () => {
 }
 
 const unchanged = () => {}
-
-/** Sends bytes as they are and gives what comes back until the other side ends, or nothing more comes. */
-const sendRaw = (text: string) =>
-  HttpServer.addressWith((address) =>
-    Effect.async<string>((resume) => {
-      assert(address._tag === "TcpAddress")
-      let answer = ""
-      const socket = connect(address.port, "127.0.0.1", () => socket.write(text))
-      socket.setTimeout(2000, () => socket.destroy())
-      socket.on("data", (data) => {
-        answer += data.toString()
-      })
-      socket.on("error", () => {})
-      socket.on("close", () => resume(Effect.succeed(answer)))
-    })
-  )
 
 describe("every request", () => {
   it.live("has an id: the caller's, if it is a sane one, or a new one", () =>
@@ -104,7 +86,16 @@ describe("every request", () => {
           const { headers } = yield* ask(path)
           assert.strictEqual(headers.get("x-content-type-options"), "nosniff", path)
           assert.strictEqual(headers.get("cache-control"), "no-store", path)
-          assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/, path)
+          assert.match(
+            headers.get("content-security-policy") ?? "",
+            /^default-src 'none';.*frame-ancestors 'none'/,
+            path
+          )
+          assert.notMatch(headers.get("content-security-policy") ?? "", /unsafe|https?:|\*/, path)
+          assert.strictEqual(headers.get("x-frame-options"), "DENY", path)
+          assert.strictEqual(headers.get("referrer-policy"), "no-referrer", path)
+          assert.strictEqual(headers.get("cross-origin-resource-policy"), "same-origin", path)
+          assert.strictEqual(headers.get("cross-origin-opener-policy"), "same-origin", path)
           assert.isTrue(headers.has("x-request-id"), path)
           assert.isFalse(headers.has("access-control-allow-origin"), path)
         }
@@ -172,7 +163,7 @@ describe("a request that nothing answers", () => {
     served(
       unchanged,
       Effect.gen(function* () {
-        const end = "\r\nHost: x\r\nConnection: close\r\n\r\n"
+        const end = "\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         for (const [start, status] of [
           ["GET /api/v1/markets/%zz HTTP/1.1", 404],
           ["GET /api/v1/markets/%ff HTTP/1.1", 404],
@@ -186,6 +177,9 @@ describe("a request that nothing answers", () => {
         ] as const) {
           const answer = yield* sendRaw(`${start}${end}`)
           assert.match(answer, new RegExp(`^HTTP/1.1 ${status}`), start.slice(0, 40))
+          assert.match(answer, /^content-type: application\/json/im)
+          assert.match(answer, /^x-content-type-options: nosniff/im)
+          assert.match(answer, /^content-security-policy: default-src 'none'/im)
         }
         assert.strictEqual((yield* ask("/health/live")).status, 200)
       })

@@ -1,4 +1,5 @@
 /** Services that say what a test wants them to say, and a server over them. */
+import { connect } from "node:net"
 import { HttpServer } from "@effect/platform"
 import { DateTime, Effect, Layer, Logger, LogLevel, Queue, SubscriptionRef } from "effect"
 import type { BookCounters, BookView } from "../../src/collector/BookKeeper.ts"
@@ -175,15 +176,17 @@ const instrumentOf = (world: World, id: string): Instrument | undefined => {
   return undefined
 }
 
-/** The services as the world says at the time they are asked. */
+const unasked = Effect.dieMessage("nobody who only reads has a reason for this")
+
+/** The services as the world says at the time they are asked. Whatever would change something dies. */
 export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Database | EventWriter> =>
   Layer.mergeAll(
     Layer.scoped(
       Books,
       Effect.map(Queue.unbounded<never>(), (resyncRequests) =>
         Books.of({
-          receive: () => Effect.void,
-          ingest: () => Effect.void,
+          receive: () => unasked,
+          ingest: () => unasked,
           chain: () => ({ digest: "", events: 0 }),
           view: (id, limit) => {
             const view = world.books.find(({ instrumentId }) => instrumentId === id)
@@ -195,8 +198,8 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
             return { ...noCounters, ...world.counters }
           },
           resyncRequests,
-          resyncing: () => Effect.void,
-          resyncFailed: () => Effect.void
+          resyncing: () => unasked,
+          resyncFailed: () => unasked
         })
       )
     ),
@@ -209,25 +212,29 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
           instrument: (id) => instrumentOf(world, id),
           desired: () => desired,
           info: () => world.catalogs,
-          refresh: () => Effect.void
+          refresh: () => unasked
         })
       )
     ),
     Layer.succeed(Feeds, { connections: Effect.suspend(() => Effect.as(world.before, world.connections)) }),
     Layer.mock(Database, {
       status: Effect.sync(() => world.database),
-      query: () => (effect) => effect,
-      transaction: () => (effect) => effect
+      query: () => () => unasked,
+      transaction: () => () => unasked
     }),
     Layer.mock(EventWriter, { status: Effect.sync(() => world.writer) })
   )
 
+/** Any port of loopback. */
+export const options: Http.HttpOptions = { host: "127.0.0.1", port: 0 }
+
 /** The server on a port of its own; its log goes nowhere unless a logger is given. */
 export const serving = (
   world: World,
-  logger: Logger.Logger<unknown, void> = Logger.none
+  logger: Logger.Logger<unknown, void> = Logger.none,
+  more: Partial<Http.HttpOptions> = {}
 ): Layer.Layer<HttpServer.HttpServer, ListenError> =>
-  Http.layer({ host: "127.0.0.1", port: 0 }).pipe(
+  Http.layer({ ...options, ...more }).pipe(
     Layer.provide(services(world)),
     Layer.provide([Logger.replace(Logger.defaultLogger, logger), Logger.minimumLogLevel(LogLevel.All)])
   )
@@ -236,12 +243,29 @@ export const serving = (
 export const served = <A, E>(
   change: (world: World) => void,
   test: Effect.Effect<A, E, HttpServer.HttpServer>,
-  logger?: Logger.Logger<unknown, void>
+  logger?: Logger.Logger<unknown, void>,
+  more?: Partial<Http.HttpOptions>
 ): Effect.Effect<A, E | ListenError> => {
   const world = healthy()
   change(world)
-  return Effect.provide(test, serving(world, logger))
+  return Effect.provide(test, serving(world, logger, more))
 }
+
+/** Sends bytes as they are and gives what comes back until the other side ends, or nothing more comes. */
+export const sendRaw = (bytes: string | Uint8Array): Effect.Effect<string, never, HttpServer.HttpServer> =>
+  HttpServer.addressWith((address) =>
+    Effect.async<string>((resume) => {
+      if (address._tag !== "TcpAddress") throw new Error("a port is expected")
+      let answer = ""
+      const socket = connect(address.port, "127.0.0.1", () => socket.write(bytes))
+      socket.setTimeout(2000, () => socket.destroy())
+      socket.on("data", (data) => {
+        answer += data.toString()
+      })
+      socket.on("error", () => {})
+      socket.on("close", () => resume(Effect.succeed(answer)))
+    })
+  )
 
 export interface Answer {
   readonly status: number

@@ -13,7 +13,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --omit=dev
 
 FROM node:24-bookworm-slim
-# Inside a container the loopback address reaches nobody; what is reachable from outside is the publisher's choice.
+# Inside a container the loopback address reaches nobody. Others may reach this one, so that it does not start without
+# PARALLAX_HTTP_TOKEN; the image has none, since a secret that everybody has is none.
 ENV NODE_ENV=production \
     PARALLAX_HTTP_HOST=0.0.0.0 \
     PARALLAX_DATA_DIR=/data

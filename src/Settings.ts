@@ -1,6 +1,6 @@
 /** The whole configuration: a YAML file, overridden by environment variables, checked by one schema. */
 import { FileSystem } from "@effect/platform"
-import { Effect, Either, ParseResult, Schema } from "effect"
+import { Effect, Either, ParseResult, Redacted, Schema } from "effect"
 import { closest } from "./cli/DidYouMean.ts"
 import * as SettingsFile from "./cli/SettingsFile.ts"
 import {
@@ -12,6 +12,7 @@ import {
   sectionOfSchema
 } from "./cli/SettingsKeys.ts"
 import { Allowed, section, setting } from "./domain/Setting.ts"
+import { isLoopback, TOKEN } from "./http/Access.ts"
 import { DatabaseConfig } from "./storage/Database.ts"
 import { platforms } from "./venues/Venues.ts"
 
@@ -19,9 +20,18 @@ const HostName = Schema.String.pipe(Schema.pattern(/^[\w.:-]+$/)).annotations({
   [Allowed]: "a host name or an address"
 })
 
+const Token = Schema.Redacted(Schema.String.pipe(Schema.filter((text) => text === "" || TOKEN.test(text)))).annotations(
+  { [Allowed]: "16 to 512 letters, digits or any of - . _ ~ + /" }
+)
+
 export const HttpConfig = Schema.Struct({
   host: setting(HostName, "127.0.0.1", "the address to listen on; 0.0.0.0 is every one of this machine"),
-  port: setting(Schema.Int.pipe(Schema.between(0, 65_535)), 8080, "the port to listen on; 0 takes any that is free")
+  port: setting(Schema.Int.pipe(Schema.between(0, 65_535)), 8080, "the port to listen on; 0 takes any that is free"),
+  token: setting(
+    Token,
+    Redacted.make(""),
+    "what callers must send as Authorization: Bearer …, never logged; needed where other machines reach the address"
+  )
 }).annotations({ identifier: "HttpConfig" })
 export type HttpConfig = typeof HttpConfig.Type
 
@@ -136,6 +146,17 @@ const explain = (error: ParseResult.ParseError, tree: SettingsFile.Tree): Array<
   return [...faults.values()]
 }
 
+/** What others reach is not served to whoever asks. */
+const exposed = ({ sources, values }: SettingsFile.Tree): Array<Fault> => {
+  const http = Schema.decodeUnknownEither(HttpConfig)(values["http"] ?? {})
+  if (Either.isLeft(http) || isLoopback(http.right.host) || Redacted.value(http.right.token) !== "") return []
+  const problem =
+    `a token is needed, since other machines reach ${http.right.host}: ` +
+    "give 16 random letters and digits or more, or set http.host to 127.0.0.1"
+  const source = sources.get("http.token") ?? sources.get("http.host") ?? "the configuration"
+  return [{ path: "http.token", source, problem }]
+}
+
 const decode = Schema.decodeUnknownEither(Settings, { errors: "all", onExcessProperty: "error" })
 
 /** Checks a file's text, if there is one, with what the environment overrides. */
@@ -148,16 +169,17 @@ export const parse = (
   const faults = [...(tree?.faults ?? []), ...overlay(merged, env)]
   const decoded = decode(merged.values)
   if (Either.isLeft(decoded)) faults.push(...explain(decoded.left, merged))
+  faults.push(...exposed(merged))
   return faults.length === 0 && Either.isRight(decoded)
     ? Either.right(decoded.right)
     : Either.left(new SettingsError({ faults }))
 }
 
 /** Why a file cannot be read, by the reason of the file system. */
-const unreadable: Readonly<Record<string, string>> = {
-  NotFound: "there is no such file",
-  PermissionDenied: "the file may not be read"
-}
+const unreadable: ReadonlyMap<string, string> = new Map([
+  ["NotFound", "there is no such file"],
+  ["PermissionDenied", "the file may not be read"]
+])
 
 const readText = (name: string, source: string): Effect.Effect<string, SettingsError, FileSystem.FileSystem> => {
   const refuse = (problem: string) =>
@@ -169,7 +191,7 @@ const readText = (name: string, source: string): Effect.Effect<string, SettingsE
     return yield* fs.readFileString(name)
   }).pipe(
     Effect.catchTags({
-      SystemError: (error) => refuse(unreadable[error.reason] ?? "the file cannot be read"),
+      SystemError: (error) => refuse(unreadable.get(error.reason) ?? "the file cannot be read"),
       BadArgument: () => refuse("this does not name a file")
     })
   )

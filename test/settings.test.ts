@@ -22,7 +22,7 @@ const refusedEnv = (env: Environment) => faultsOf(parse(undefined, env))
 describe("the defaults", () => {
   it("serve without a file", () => {
     assert.deepStrictEqual(Either.getOrThrow(parse(undefined, {})), defaults)
-    assert.deepStrictEqual(defaults.http, { host: "127.0.0.1", port: 8080 })
+    assert.deepStrictEqual(defaults.http, { host: "127.0.0.1", port: 8080, token: Redacted.make("") })
     assert.deepStrictEqual(defaults.log, { level: "info", format: "auto" })
     assert.strictEqual(defaults.data_dir, "./data")
     assert.strictEqual(defaults.database.driver, "embedded")
@@ -98,7 +98,7 @@ describe("every key", () => {
     assert.strictEqual(byVariable.get("PARALLAX_PLATFORMS_POLYMARKET_WS_URL"), "platforms.polymarket.ws_url")
     assert.deepStrictEqual(
       keys.filter(({ secret }) => secret).map(({ path }) => path.join(".")),
-      ["database.password", "platforms.kalshi.private_key"]
+      ["http.token", "database.password", "platforms.kalshi.private_key"]
     )
   })
 
@@ -133,7 +133,7 @@ platforms:
     markets: [0x9c1a953fe92c8357f1b646ba25d983aa83e90c525992db14fb726fa895cb5763, 12e5, no]
     stale_after: 1500 millis
 `)
-    assert.deepStrictEqual(settings.http, { host: "::1", port: 9000 })
+    assert.deepStrictEqual(settings.http, { host: "::1", port: 9000, token: Redacted.make("") })
     assert.deepStrictEqual(settings.log, { level: "warn", format: "auto" })
     assert.strictEqual(settings.data_dir, "2024")
     assert.strictEqual(settings.database.user, "on")
@@ -262,9 +262,46 @@ platforms:
   })
 })
 
+describe("a token", () => {
+  const TOKEN = "0123456789abcdef"
+
+  it.each(["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST."])("is not needed on %s", (host) => {
+    assert.strictEqual(read(`http: { host: "${host}" }`).http.host, host)
+  })
+
+  it.each(["0.0.0.0", "::", "192.168.1.5", "fe80::1", "::2", "128.0.0.1", "127.1", "localhost.example", "a", "127"])(
+    "is needed on %s",
+    (host) => {
+      const problem =
+        `http.token: a token is needed, since other machines reach ${host}: ` +
+        "give 16 random letters and digits or more, or set http.host to 127.0.0.1"
+      assert.deepStrictEqual(refusedFile(`http:\n  host: "${host}"`), [`c.yaml:2: ${problem}`])
+      assert.deepStrictEqual(refusedEnv({ PARALLAX_HTTP_HOST: host }), [`PARALLAX_HTTP_HOST: ${problem}`])
+      assert.deepStrictEqual(refusedEnv({ PARALLAX_HTTP_HOST: host, PARALLAX_HTTP_TOKEN: "" }), [
+        `PARALLAX_HTTP_TOKEN: ${problem}`
+      ])
+      const { token } = read(`http: { host: "${host}" }`, { PARALLAX_HTTP_TOKEN: TOKEN }).http
+      assert.strictEqual(Redacted.value(token), TOKEN)
+    }
+  )
+
+  it.each(["short", "x".repeat(15), "x".repeat(513), `${TOKEN} `, `${TOKEN}é`, `${TOKEN}\n`, `=${TOKEN}`])(
+    "of a poor kind is refused, and not shown: %j",
+    (token) => {
+      assert.deepStrictEqual(refusedEnv({ PARALLAX_HTTP_TOKEN: token }), [
+        "PARALLAX_HTTP_TOKEN: http.token: what is given is not 16 to 512 letters, digits or any of - . _ ~ + /"
+      ])
+    }
+  )
+
+  it("is missed beside all else that is wrong", () => {
+    assert.deepStrictEqual(refusedEnv({ PARALLAX_HTTP_HOST: "0.0.0.0", PARALLAX_LOG_LEVEL: "loud" }).length, 2)
+  })
+})
+
 describe("the environment", () => {
   it("overrides a file", () => {
-    const settings = read("http: { port: 1, host: a }\ndatabase: { password: x }", {
+    const settings = read("http: { port: 1, host: localhost }\ndatabase: { password: x }", {
       PARALLAX_HTTP_PORT: "2",
       PARALLAX_DATABASE_PASSWORD: "0x: [y",
       PARALLAX_LOG_LEVEL: "debug",
@@ -277,7 +314,7 @@ describe("the environment", () => {
       PATH: "/bin",
       HTTP_PORT: "3"
     })
-    assert.deepStrictEqual(settings.http, { host: "a", port: 2 })
+    assert.deepStrictEqual(settings.http, { host: "localhost", port: 2, token: Redacted.make("") })
     assert.strictEqual(Redacted.value(settings.database.password), "0x: [y")
     assert.strictEqual(settings.log.level, "debug")
     const { polymarket } = settings.platforms
@@ -373,13 +410,14 @@ describe("whatever is given", () => {
       port: fc.integer({ min: 0, max: 65_535 }),
       categories: fc.array(fc.stringMatching(/^[^\s].{0,10}[^\s]$/)),
       password: fc.string(),
+      token: fc.oneof(fc.constant(""), fc.stringMatching(/^[\w.~+/-]{16,40}={0,2}$/)),
       millis: fc.integer({ min: 1, max: 604_800_000 })
     })
     fc.assert(
-      fc.property(settings, ({ categories, millis, password, port }) => {
+      fc.property(settings, ({ categories, millis, password, port, token }) => {
         const own: Settings = {
           ...defaults,
-          http: { ...defaults.http, port },
+          http: { ...defaults.http, port, token: Redacted.make(token) },
           database: { ...defaults.database, password: Redacted.make(password) },
           platforms: {
             polymarket: { ...defaults.platforms.polymarket, categories, stale_after: Duration.millis(millis) },

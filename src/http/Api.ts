@@ -117,25 +117,49 @@ const feeds = HttpApiGroup.make("feeds")
   .prefix("/api/v1")
   .annotate(OpenApi.Title, "Feeds")
 
-/** Requests that err are answered with `InvalidRequest`, so the framework's own word for them goes. */
-const withoutDecodeError = (spec: Record<string, unknown>): Record<string, unknown> => {
+/** The answer to a request without the token, where there is one; see Access. */
+const unauthorized = {
+  description: "http.token is set, and this is not it",
+  content: {
+    "application/json": {
+      schema: {
+        type: "object",
+        required: ["_tag", "message"],
+        properties: { _tag: { type: "string", enum: ["Unauthorized"] }, message: { type: "string" } }
+      }
+    }
+  }
+}
+
+/**
+ * The specification as it is served. Requests that err are answered with `InvalidRequest`, so the framework's own word
+ * for them goes; and what holds for every request of the interface is said, which the framework does not know of.
+ */
+const specification = (spec: Record<string, unknown>): Record<string, unknown> => {
   const { components, paths, ...rest } = spec as unknown as OpenApi.OpenAPISpec
   const { HttpApiDecodeError: _, Issue: __, PropertyKey: ___, ...schemas } = components.schemas
   const invalid = { schema: { $ref: "#/components/schemas/InvalidRequest" } }
-  const operation = ({ responses, ...get }: OpenApi.OpenAPISpecOperation) => {
+  const operation = (path: string, { responses, ...get }: OpenApi.OpenAPISpecOperation) => {
     const { 400: refusal, ...others } = responses
     const asked = get.parameters.some((parameter) => parameter.in === "query")
     const description = "A parameter is unknown or says what it may not"
+    const isPublic = path.startsWith("/health/")
     return {
       ...get,
-      responses:
-        asked && refusal ? { ...others, 400: { description, content: { "application/json": invalid } } } : others
+      security: isPublic ? [] : [{ token: [] }, {}],
+      responses: {
+        ...others,
+        ...(asked && refusal ? { 400: { description, content: { "application/json": invalid } } } : {}),
+        ...(isPublic ? {} : { 401: unauthorized })
+      }
     }
   }
   return {
     ...rest,
-    paths: Record.map(paths, (item) => (item.get === undefined ? item : { ...item, get: operation(item.get) })),
-    components: { ...components, schemas }
+    paths: Record.map(paths, (item, path) =>
+      item.get === undefined ? item : { ...item, get: operation(path, item.get) }
+    ),
+    components: { ...components, schemas, securitySchemes: { token: { type: "http", scheme: "bearer" } } }
   }
 }
 
@@ -151,4 +175,4 @@ export class Api extends HttpApi.make("parallax")
     "Order books, markets and feeds of prediction markets. Prices and sizes are decimal text, times RFC 3339 with " +
       "milliseconds, and every answer carries an x-request-id."
   )
-  .annotate(OpenApi.Transform, withoutDecodeError) {}
+  .annotate(OpenApi.Transform, specification) {}

@@ -2,6 +2,7 @@
 import { HttpApiBuilder, HttpApiSwagger, HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
+import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as BooksHandlers from "./BooksHandlers.ts"
 import * as FeedsHandlers from "./FeedsHandlers.ts"
@@ -12,8 +13,7 @@ import * as Refusals from "./Refusals.ts"
 import * as Requests from "./Requests.ts"
 import type { Services } from "./ServiceMetrics.ts"
 
-export interface HttpOptions {
-  readonly host: string
+export interface HttpOptions extends Access.AccessOptions {
   /** 0 takes any port that is free. */
   readonly port: number
 }
@@ -46,7 +46,7 @@ export const layer = (options: HttpOptions): Layer.Layer<HttpServer.HttpServer, 
       const listener = yield* Listener.make(Listener.limits)
       const router = yield* (yield* HttpApiBuilder.Router).router
       const api = yield* HttpRouter.withRouterConfig(HttpApiBuilder.httpApp, ROUTER)
-      const app = Requests.wrap(api, { router, isClosing: listener.isClosing })
+      const app = Requests.wrap(api, { access: Access.make(options), router, isClosing: listener.isClosing })
       return Layer.provideMerge(announce, Listener.serve(listener, app, options))
     })
   ).pipe(

@@ -1,6 +1,7 @@
 /** What holds for every request: its id, its log line, its headers, and how it is refused when nothing else answers. */
 import { type HttpApp, type HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Cause, Chunk, Clock, Effect, Metric, MetricBoundaries, Option, Random } from "effect"
+import type { Access } from "./Access.ts"
 import * as Headers from "./Headers.ts"
 import * as Limits from "./Limits.ts"
 import { pathOf, refuse } from "./Refusals.ts"
@@ -89,6 +90,8 @@ const headersOf = (
     : Headers.security
 
 export interface WrapOptions {
+  /** Who may ask. */
+  readonly access: Access
   readonly router: HttpRouter.HttpRouter<unknown, unknown>
   /** Whether connections are to end with their answer. */
   readonly isClosing: () => boolean
@@ -105,7 +108,7 @@ export const wrap = <R>(
     const path = pathOf(request)
     const start = yield* Clock.currentTimeNanos
     const answer = Effect.suspend((): HttpApp.Default<unknown, R> => {
-      const refused = Limits.refusalOf(request)
+      const refused = options.access(request) ?? Limits.refusalOf(request)
       return refused === undefined ? app : Effect.succeed(refused)
     })
     return yield* answer.pipe(

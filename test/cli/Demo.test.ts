@@ -21,7 +21,7 @@ const settings = (changes: { readonly enabled?: boolean } = {}) =>
   Effect.map(temporaryDirectory, (data_dir): Settings.Settings => ({
     ...Settings.defaults,
     data_dir,
-    http: { host: "127.0.0.1", port: 0 },
+    http: { ...Settings.defaults.http, port: 0 },
     log: { level: "info", format: "json" },
     platforms: { polymarket: { ...polymarket, ...changes }, kalshi: { ...kalshi, ...changes } }
   }))
@@ -85,7 +85,7 @@ describe("Demo", () => {
     ["::1", 80, "http://[::1]:80"],
     ["localhost", 0, undefined]
   ])("serves %s port %d at %s", (host, port, url) => {
-    assert.strictEqual(Demo.urlOf({ host, port }), url)
+    assert.strictEqual(Demo.urlOf({ ...Settings.defaults.http, host, port }), url)
   })
 
   it.scopedLive(

@@ -1,7 +1,7 @@
 /** Services that say what a test wants them to say, and a server over them. */
 import { connect } from "node:net"
 import { HttpServer } from "@effect/platform"
-import { DateTime, Effect, Layer, Logger, LogLevel, Queue, SubscriptionRef } from "effect"
+import { DateTime, Effect, Layer, Logger, LogLevel, Queue, Redacted, SubscriptionRef } from "effect"
 import type { BookCounters, BookView } from "../../src/collector/BookKeeper.ts"
 import { Books } from "../../src/collector/Books.ts"
 import { Catalog, type CatalogInfo } from "../../src/collector/Catalog.ts"
@@ -225,8 +225,8 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
     Layer.mock(EventWriter, { status: Effect.sync(() => world.writer) })
   )
 
-/** Any port of loopback. */
-export const options: Http.HttpOptions = { host: "127.0.0.1", port: 0 }
+/** Any port of loopback, and no token. */
+export const options: Http.HttpOptions = { host: "127.0.0.1", port: 0, token: Redacted.make("") }
 
 /** The server on a port of its own; its log goes nowhere unless a logger is given. */
 export const serving = (

@@ -12,7 +12,7 @@ import {
   sectionOfSchema
 } from "./cli/SettingsKeys.ts"
 import { Allowed, section, setting } from "./domain/Setting.ts"
-import { isLoopback, TOKEN } from "./http/Access.ts"
+import { isExposed, TOKEN } from "./http/Access.ts"
 import { DatabaseConfig } from "./storage/Database.ts"
 import { platforms } from "./venues/Venues.ts"
 
@@ -149,7 +149,7 @@ const explain = (error: ParseResult.ParseError, tree: SettingsFile.Tree): Array<
 /** What others reach is not served to whoever asks. */
 const exposed = ({ sources, values }: SettingsFile.Tree): Array<Fault> => {
   const http = Schema.decodeUnknownEither(HttpConfig)(values["http"] ?? {})
-  if (Either.isLeft(http) || isLoopback(http.right.host) || Redacted.value(http.right.token) !== "") return []
+  if (Either.isLeft(http) || !isExposed(http.right)) return []
   const problem =
     `a token is needed, since other machines reach ${http.right.host}: ` +
     "give 16 random letters and digits or more, or set http.host to 127.0.0.1"

@@ -27,6 +27,9 @@ export interface AccessOptions {
   readonly token: Redacted.Redacted
 }
 
+/** Whether other machines could ask, and nothing would tell who does. Nobody is served like that. */
+export const isExposed = ({ host, token }: AccessOptions): boolean => !isLoopback(host) && Redacted.value(token) === ""
+
 /** Texts of any length become as long as each other, and so comparable in the same time. */
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
@@ -50,11 +53,10 @@ const bearerOf = (authorization: string | undefined): string | undefined =>
 export type Access = (request: HttpServerRequest.HttpServerRequest) => HttpServerResponse.HttpServerResponse | undefined
 
 /** The refusal of a request that may not be answered; nothing for the others. */
-export const make = ({ host, token }: AccessOptions): Access => {
+export const make = (token: Redacted.Redacted): Access => {
   if (Redacted.value(token) === "") {
-    const local = isLoopback(host)
     return ({ headers }) =>
-      local && isRebound(headers["host"])
+      isRebound(headers["host"])
         ? refuse(
             421,
             "MisdirectedRequest",

@@ -43,10 +43,12 @@ const announce = Layer.effectDiscard(
 export const layer = (options: HttpOptions): Layer.Layer<HttpServer.HttpServer, Listener.ListenError, Services> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
+      const { host, port, token } = options
+      if (Access.isExposed(options)) return yield* new Listener.ListenError({ host, port, code: Listener.NO_TOKEN })
       const listener = yield* Listener.make(Listener.limits)
       const router = yield* (yield* HttpApiBuilder.Router).router
       const api = yield* HttpRouter.withRouterConfig(HttpApiBuilder.httpApp, ROUTER)
-      const app = Requests.wrap(api, { access: Access.make(options), router, isClosing: listener.isClosing })
+      const app = Requests.wrap(api, { access: Access.make(token), router, isClosing: listener.isClosing })
       return Layer.provideMerge(announce, Listener.serve(listener, app, options))
     })
   ).pipe(

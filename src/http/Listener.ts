@@ -19,11 +19,15 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   }
 }
 
+/** The code of an address that others reach where nothing would tell who they are. */
+export const NO_TOKEN = "NO_TOKEN"
+
 const reasons: ReadonlyMap<string, string> = new Map([
   ["EADDRINUSE", "another program does already; set http.port to another port, or to 0 for any that is free"],
   ["EACCES", "this user may not use that port"],
   ["EADDRNOTAVAIL", "this machine has no such address"],
   ["ENOTFOUND", "there is no host of that name"],
+  [NO_TOKEN, "other machines reach it; set http.token, or http.host to 127.0.0.1"],
   ["EAI_AGAIN", "the host name cannot be looked up"]
 ])
 

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net"
 import { HttpServer, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer, Schedule, type Scope } from "effect"
 import { MAX_URL_LENGTH } from "../../src/http/Limits.ts"
 import * as Listener from "../../src/http/Listener.ts"
 import { ask, sendRaw, served } from "./World.ts"
@@ -88,8 +88,14 @@ describe("a request", () => {
   )
 })
 
-/** A listener with limits of its own, over an answer of some bytes; gives its port. */
-const listening = (limits: Partial<Listener.Limits>, bytes = 2): Effect.Effect<number, unknown, Scope.Scope> =>
+interface Listening {
+  readonly port: number
+  /** Waits until somebody was connected and nobody is any more. */
+  readonly deserted: Effect.Effect<unknown>
+}
+
+/** A listener with limits of its own, over an answer of some bytes. */
+const listening = (limits: Partial<Listener.Limits>, bytes = 2): Effect.Effect<Listening, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const listener = yield* Listener.make({ ...Listener.limits, ...limits })
     const answer = Effect.sync(() => HttpServerResponse.text("x".repeat(bytes)))
@@ -97,7 +103,18 @@ const listening = (limits: Partial<Listener.Limits>, bytes = 2): Effect.Effect<n
     const context = yield* Layer.build(Layer.provide(layer, NodeHttpServer.layerContext))
     const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
     assert(address._tag === "TcpAddress")
-    return address.port
+    const connections = Effect.async<number>((resume) => {
+      listener.server.getConnections((_, count) => resume(Effect.succeed(count)))
+    })
+    let seen = false
+    const deserted = Effect.repeat(connections, {
+      schedule: Schedule.spaced("20 millis"),
+      until: (count) => {
+        seen ||= count > 0
+        return seen && count === 0
+      }
+    })
+    return { port: address.port, deserted }
   })
 
 interface Caller {
@@ -122,12 +139,15 @@ const calling = (port: number, options: { readonly reads?: boolean } = {}): Effe
     ({ socket }) => Effect.sync(() => socket.destroy())
   )
 
+/** For a machine that is busy with other things. */
+const PATIENCE = "20 seconds"
+
 const SOON = { headers: 200, request: 400, check: 50 }
 
 describe("a caller", () => {
   it.scopedLive("who is slow with a request is answered and let go", () =>
     Effect.gen(function* () {
-      const port = yield* listening(SOON)
+      const { port } = yield* listening(SOON)
       const silent = yield* calling(port)
       const slow = yield* calling(port)
       slow.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
@@ -139,26 +159,26 @@ describe("a caller", () => {
       assert.include(yield* silent.ended, "408")
       // Answered before its body came, which the limits then end.
       assert.include(yield* body.ended, "200")
-    }).pipe(Effect.timeout("5 seconds"))
+    }).pipe(Effect.timeout(PATIENCE))
   )
 
   it.scopedLive("who does not read is let go", () =>
     Effect.gen(function* () {
-      const port = yield* listening({ still: 300 }, 50_000_000)
+      const { deserted, port } = yield* listening({ still: 300 }, 50_000_000)
       const { ended, socket } = yield* calling(port, { reads: false })
       socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-      yield* Effect.sleep("1 second")
+      yield* deserted
       // What the system had taken already may still be read; the rest never comes.
       let read = 0
       socket.on("data", (data) => (read += data.length))
       yield* ended
       assert.isBelow(read, 50_000_000)
-    }).pipe(Effect.timeout("5 seconds"))
+    }).pipe(Effect.timeout(PATIENCE))
   )
 
   it.scopedLive("too many is let go at once, and the others are served", () =>
     Effect.gen(function* () {
-      const port = yield* listening({ connections: 4 })
+      const { port } = yield* listening({ connections: 4 })
       const callers = yield* Effect.all(Array.from({ length: 4 }, () => calling(port)))
       const extra = yield* Effect.all(Array.from({ length: 20 }, () => calling(port)))
       for (const { ended } of extra) assert.strictEqual(yield* ended, "")
@@ -168,17 +188,17 @@ describe("a caller", () => {
       const late = yield* calling(port)
       late.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
       assert.strictEqual(statusOf(yield* late.ended), 200)
-    }).pipe(Effect.timeout("5 seconds"))
+    }).pipe(Effect.timeout(PATIENCE))
   )
 
   it.scopedLive("who sends nonsense after an answer gets no second one mixed into it", () =>
     Effect.gen(function* () {
-      const port = yield* listening({}, 5_000_000)
+      const { port } = yield* listening({}, 5_000_000)
       const { ended, socket } = yield* calling(port)
       socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n\u0000nonsense\r\n\r\n")
       const answer = yield* ended
       assert.isAtMost(answer.match(/HTTP\/1\.1/g)?.length ?? 0, 1)
       assert.notInclude(answer, "MalformedRequest")
-    }).pipe(Effect.timeout("5 seconds"))
+    }).pipe(Effect.timeout(PATIENCE))
   )
 })

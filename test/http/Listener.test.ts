@@ -2,7 +2,7 @@ import { Agent, request } from "node:http"
 import { connect, type Socket } from "node:net"
 import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, Scope, TestClock } from "effect"
 import * as Http from "../../src/http/Http.ts"
 import { healthy, options, services, serving, type World } from "./World.ts"
 
@@ -173,12 +173,26 @@ describe("an address that cannot be had", () => {
 
   it.scopedLive("says that the address is not of this machine", () =>
     Effect.gen(function* () {
-      const error = yield* Layer.build(Http.layer({ ...options, host: "192.0.2.1" })).pipe(
-        Effect.provide(services(healthy())),
-        Effect.flip
-      )
+      const error = yield* Layer.build(
+        Http.layer({ ...options, host: "192.0.2.1", token: Redacted.make("0123456789abcdef") })
+      ).pipe(Effect.provide(services(healthy())), Effect.flip)
       assert.strictEqual(error.code, "EADDRNOTAVAIL")
       assert.include(error.message, "no such address")
+    })
+  )
+
+  it.scopedLive("is not taken where others would reach it and need no token", () =>
+    Effect.gen(function* () {
+      for (const host of ["0.0.0.0", "::"]) {
+        const error = yield* Layer.build(Http.layer({ ...options, host })).pipe(
+          Effect.provide(services(healthy())),
+          Effect.flip
+        )
+        assert.strictEqual(
+          error.message,
+          `cannot listen on ${host}:0: other machines reach it; set http.token, or http.host to 127.0.0.1`
+        )
+      }
     })
   )
 })

@@ -43,10 +43,11 @@ const listed = (counts: Readonly<Record<string, number>>): string =>
 
 /** The sum over all connections of one of their counters by name. */
 const summed = (records: ReadonlyArray<Readonly<Record<string, number>>>): Record<string, number> => {
-  const sums: Record<string, number> = {}
+  // Names come from outside: only a map keeps them all alike.
+  const sums = new Map<string, number>()
   for (const record of records)
-    for (const [name, count] of Object.entries(record)) sums[name] = (sums[name] ?? 0) + count
-  return sums
+    for (const [name, count] of Object.entries(record)) sums.set(name, (sums.get(name) ?? 0) + count)
+  return Object.fromEntries(sums)
 }
 
 const total = (counts: Readonly<Record<string, number>>): number =>

@@ -64,7 +64,7 @@ export const make = (settings: Settings): Effect.Effect<Tools, never, Services |
     const runPromise = yield* FiberSet.runtimePromise(fibers)<Services>()
 
     const named = (id: string): Effect.Effect<Parallax.Venue.Venue, UnknownVenue> => {
-      const venue = venues[id]
+      const venue = Object.hasOwn(venues, id) ? venues[id] : undefined
       return venue === undefined ? new UnknownVenue({ venue: id, known: Object.keys(venues) }) : Effect.succeed(venue)
     }
     let stops = 0

@@ -6,4 +6,9 @@ import type { MakeProtocol } from "../venues/Venue.ts"
 import * as Core from "./Core.ts"
 
 export const layer = (protocols: ReadonlyMap<VenueId, MakeProtocol>): Layer.Layer<Deriver> =>
-  Layer.succeed(Deriver, { begin: (state) => Core.make({ protocols, onResync: () => {} }, state) })
+  Layer.succeed(Deriver, {
+    begin: (state) => {
+      const core = Core.make({ protocols, onResync: () => {} }, state)
+      return core && { apply: core.apply, save: core.save, chain: () => core.chain().digest }
+    }
+  })

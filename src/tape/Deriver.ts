@@ -8,6 +8,8 @@ export interface Derivation {
   readonly apply: (input: Input) => ReadonlyArray<MarketEvent>
   /** Everything that the next inputs depend on; {@link Deriver.begin} continues from it. */
   readonly save: () => Uint8Array
+  /** A digest of all that followed so far; derivations with equal ones went the same way. */
+  readonly chain: () => string
 }
 
 export class Deriver extends Context.Tag("parallax/tape/Deriver")<

@@ -11,6 +11,7 @@ import {
   ScheduleInterval,
   Stream
 } from "effect"
+import { type DelayOptions, exponential } from "./Delay.ts"
 
 /** How a session ended, as far as the delay before the next one depends on it. */
 export interface SessionEnd {
@@ -20,9 +21,7 @@ export interface SessionEnd {
   readonly atLeast: Duration.Duration
 }
 
-export interface BackoffOptions {
-  readonly base: Duration.DurationInput
-  readonly cap: Duration.DurationInput
+export interface BackoffOptions extends DelayOptions {
   /** A session whose data flowed this long starts the schedule anew. */
   readonly healthyAfter: Duration.DurationInput
 }
@@ -32,14 +31,12 @@ export interface BackoffOptions {
  * `healthyAfter`: a server that accepts, says a word and drops is not a reason to hurry.
  */
 export const backoff = (options: BackoffOptions): Schedule.Schedule<Duration.Duration, SessionEnd> => {
-  const base = Duration.toMillis(options.base)
-  const cap = Duration.toMillis(options.cap)
+  const delayAfter = exponential(options)
   const healthyAfter = Duration.toMillis(options.healthyAfter)
   return Schedule.makeWithState(0, (now, end: SessionEnd, failures: number) =>
     Effect.map(Random.next, (random) => {
       const attempt = end.healthyMillis >= healthyAfter ? 0 : failures
-      const ceiling = Math.min(cap, base * 2 ** Math.min(attempt, 30))
-      const delay = Math.max(Math.round((ceiling * (1 + random)) / 2), Duration.toMillis(end.atLeast))
+      const delay = Math.max(delayAfter(attempt, random), Duration.toMillis(end.atLeast))
       return [
         attempt + 1,
         Duration.millis(delay),

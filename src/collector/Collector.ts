@@ -62,11 +62,17 @@ export const layer = (venues: ReadonlyArray<Venue>): Layer.Layer<Feeds, never, B
         },
         { discard: true }
       )
+      const breakersOf = (venue: Venue) =>
+        Effect.zipWith(venue.breakers, venue.feed.connections, (ofRest, connections) => {
+          const all = [...connections.map(({ breaker }) => breaker), ...ofRest]
+          return Array.from(new Map(all.map((breaker) => [breaker.name, { ...breaker, venue: venue.id }])).values())
+        })
       return Feeds.of({
         connections: Effect.map(
           Effect.forEach(venues, (venue) => venue.feed.connections),
           (all) => all.flat()
-        )
+        ),
+        breakers: Effect.map(Effect.forEach(venues, breakersOf), (all) => all.flat())
       })
     })
   )

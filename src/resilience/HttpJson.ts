@@ -1,6 +1,7 @@
 /** JSON over HTTP with a bound on everything: time, size, attempts, and a typed word for each way to fail. */
 import { type HttpBody, type HttpClient, HttpClientRequest, type HttpClientResponse } from "@effect/platform"
-import { Clock, Data, Duration, Effect, Schedule, Stream } from "effect"
+import { Clock, Data, Duration, Effect, Option, Stream } from "effect"
+import type { CircuitOpen } from "./CircuitBreaker.ts"
 import { retryAfter } from "./RetryAfter.ts"
 
 export class HttpFailure extends Data.TaggedError("HttpFailure")<{
@@ -17,16 +18,22 @@ export class HttpFailure extends Data.TaggedError("HttpFailure")<{
   }
 }
 
-/** What passes by itself: no answer, rate limits, restarts of the matching engine (425) and server faults. */
-export const isTransient = (error: HttpFailure): boolean =>
-  error.reason === "unreachable" ||
-  error.reason === "timeout" ||
-  error.status === 425 ||
-  error.status === 429 ||
-  error.status >= 500
+/** No answer, or one that says that the other side is not well: server faults, and restarts of the matching engine (425). */
+export const isOutage = (error: HttpFailure): boolean =>
+  error.reason === "unreachable" || error.reason === "timeout" || error.status === 425 || error.status >= 500
 
-/** What a failed request means to whoever made it. */
-export const meaning = (error: HttpFailure) => {
+/** What passes by itself. */
+export const isTransient = (error: HttpFailure): boolean => isOutage(error) || error.status === 429
+
+/** How long everybody is asked to keep away: by any 429, and by an outage that says when it will be over. */
+export const pause = (error: HttpFailure): Option.Option<Duration.Duration> =>
+  error.status === 429 || (isOutage(error) && !Duration.isZero(error.retryAfter))
+    ? Option.some(error.retryAfter)
+    : Option.none()
+
+/** What a request that failed, or was not made, means to whoever wanted it. */
+export const meaning = (error: HttpFailure | CircuitOpen) => {
+  if (error._tag === "CircuitOpen") return "unavailable"
   if (error.reason === "unreachable" || error.reason === "timeout") return error.reason
   if (error.reason === "body") return "protocol"
   if (error.status === 429) return "rate-limited"
@@ -122,22 +129,3 @@ const describeCause = (cause: unknown, otherwise: string): string => {
   const inner = cause.cause instanceof Error ? cause.cause : cause
   return inner.message || otherwise
 }
-
-/**
- * Tries again what is transient: exponential from 250 ms to 10 s with jitter, at most `times` more, and never sooner
- * than a Retry-After asks.
- */
-export const retrying =
-  (times: number) =>
-  <A>(effect: Effect.Effect<A, HttpFailure>): Effect.Effect<A, HttpFailure> =>
-    Effect.retry(
-      Effect.tapError(effect, (error) => (isTransient(error) ? Effect.sleep(error.retryAfter) : Effect.void)),
-      {
-        while: isTransient,
-        schedule: Schedule.exponential("250 millis").pipe(
-          Schedule.union(Schedule.spaced("10 seconds")),
-          Schedule.jittered,
-          Schedule.intersect(Schedule.recurs(times))
-        )
-      }
-    )

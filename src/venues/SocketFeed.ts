@@ -10,7 +10,7 @@ import { backoff, reconnecting } from "../resilience/Reconnect.ts"
 import { type Shard, sharded } from "../resilience/Shards.ts"
 import * as Slot from "../resilience/Slot.ts"
 import { SocketError } from "../resilience/WebSocketFeed.ts"
-import type { ConnectionInfo, Feed } from "./Venue.ts"
+import type { BreakerInfo, ConnectionInfo, Feed } from "./Venue.ts"
 
 /** The range of the official clients' own delays. */
 const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
@@ -37,10 +37,17 @@ const atLeast = (isHalting: IsHalting) => (error: SocketError) => (isHalting(err
 
 /** The gate that all handshakes with a venue pass, with at least `spacing` between two. */
 export const gate = (
+  venue: VenueId,
   spacing: Duration.DurationInput,
   isHalting: IsHalting
-): Effect.Effect<ConnectGate.ConnectGate<SocketError>, never, Scope.Scope> =>
-  ConnectGate.make<SocketError>({ ...BACKOFF, spacing, atLeast: atLeast(isHalting) })
+): Effect.Effect<ConnectGate.ConnectGate<SocketError>> =>
+  ConnectGate.make<SocketError>({
+    ...BACKOFF,
+    name: `${venue} feed`,
+    spacing,
+    atLeast: atLeast(isHalting),
+    describe: ({ message }) => message
+  })
 
 export interface SocketFeedOptions<L extends Line> {
   readonly venue: VenueId
@@ -59,9 +66,10 @@ export interface SocketFeed<L extends Line> {
 }
 
 /** A line as `/api/v1/feeds` shows it. */
-export const info = (venue: VenueId, { shard, slot }: Line): ConnectionInfo => ({
+export const info = (venue: VenueId, { shard, slot }: Line, breaker: BreakerInfo): ConnectionInfo => ({
   ...Slot.summary(slot, shard.items.size),
-  venue
+  venue,
+  breaker
 })
 
 /** Puts the first fault of each kind into the log, from wherever no effect can be run. */

@@ -67,6 +67,19 @@ export interface MarketPage {
 
 export type ConnectionState = "connecting" | "connected" | "waiting" | "halted" | "closed"
 
+/** A circuit breaker between us and a venue, as it is now. Times are milliseconds since the epoch. */
+export interface BreakerInfo {
+  /** Of all that share it: `polymarket feed`, `polymarket clob`. */
+  readonly name: string
+  readonly state: "closed" | "half-open" | "open"
+  /** When it opened, while it is not closed; else when it closed. */
+  readonly since: number
+  /** From when on an open one lets one attempt through; `null` unless it is open. */
+  readonly nextAttempt: number | null
+  /** Empty before the first. */
+  readonly lastFailure: string
+}
+
 /** One connection as `/api/v1/feeds` shows it. Counters run since the slot opened. */
 export interface ConnectionInfo {
   readonly venue: VenueId
@@ -74,6 +87,8 @@ export interface ConnectionInfo {
   readonly connection: string
   readonly state: ConnectionState
   readonly since: number
+  /** What the attempts to connect pass: all connections of a venue share one. */
+  readonly breaker: BreakerInfo
   /** Attempts since the connection last carried data. */
   readonly attempts: number
   readonly reason: string
@@ -155,6 +170,8 @@ export interface Venue {
   /** One market by id, slug or ticker. */
   readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
   readonly feed: Feed
+  /** The breakers of its REST; those of its connections are with these. */
+  readonly breakers: Effect.Effect<ReadonlyArray<BreakerInfo>>
   /** One book over REST, as answered. `not-found` when the venue keeps no book for it. */
   readonly snapshot: (instrument: Instrument) => Effect.Effect<Answer, VenueError>
   readonly protocol: MakeProtocol

@@ -39,6 +39,7 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
       connection: "polymarket-1-abcdef",
       state: "connected",
       since: 1_800_000_000_000,
+      breaker: { name: "polymarket feed", state: "closed", since: 0, nextAttempt: null, lastFailure: "" },
       attempts: 0,
       reason: "",
       subscribed: 120,

@@ -8,12 +8,13 @@ import { Feeds } from "../../src/collector/Feeds.ts"
 import type { Instrument } from "../../src/domain/Market.ts"
 import { type FeedInput, told } from "../../src/domain/Input.ts"
 import { Tape } from "../../src/tape/Tape.ts"
-import type { Feed } from "../../src/venues/Venue.ts"
+import type { BreakerInfo, ConnectionInfo, Feed } from "../../src/venues/Venue.ts"
 import { id, instrument, market, snapshot, venue } from "../support/Events.ts"
 import * as StubVenue from "../support/StubVenue.ts"
 
-const setUp = (feed: Feed, stub = StubVenue.make({ feed })) =>
-  Collector.layer([stub]).pipe(
+const setUp = (feed: Feed, breakers: ReadonlyArray<BreakerInfo> = []) => {
+  const stub = StubVenue.make({ feed, breakers: Effect.succeed(breakers) })
+  return Collector.layer([stub]).pipe(
     Layer.provideMerge(Books.layer(new Map([[stub.id, stub.protocol]]))),
     Layer.provide(
       Layer.effect(
@@ -34,6 +35,7 @@ const setUp = (feed: Feed, stub = StubVenue.make({ feed })) =>
     Layer.provide(Tape.layerNone),
     Layer.provide(Logger.remove(Logger.defaultLogger))
   )
+}
 
 const about = { venue, connection: "test-1-a" }
 
@@ -44,6 +46,47 @@ const dump = (at: number): ReadonlyArray<FeedInput> => [
 ]
 
 describe("Collector", () => {
+  it.scoped("knows every circuit breaker, each once however many connections share it", () => {
+    const breaker = (name: string): BreakerInfo => ({
+      name,
+      state: "closed",
+      since: 0,
+      nextAttempt: null,
+      lastFailure: ""
+    })
+    const connection = (slot: string, shared: BreakerInfo): ConnectionInfo => ({
+      venue,
+      slot,
+      connection: slot,
+      state: "connected",
+      since: 0,
+      breaker: shared,
+      attempts: 0,
+      reason: "",
+      subscribed: 0,
+      frames: 0,
+      bytes: 0,
+      lastDataTime: null,
+      messages: {},
+      errors: {}
+    })
+    const feed: Feed = {
+      events: () => Stream.never,
+      inputs: () => Stream.never,
+      connections: Effect.succeed([connection("a", breaker("feed")), connection("b", breaker("feed"))])
+    }
+    return Effect.gen(function* () {
+      const breakers = yield* (yield* Feeds).breakers
+      assert.deepStrictEqual(
+        breakers.map((one) => [one.venue, one.name]),
+        [
+          [venue, "feed"],
+          [venue, "rest"]
+        ]
+      )
+    }).pipe(Effect.provide(setUp(feed, [breaker("rest")])))
+  })
+
   it.scoped("feeds the books with what the venue says of the watched instruments", () => {
     const feed: Feed = {
       events: () => Stream.die("not read here"),

@@ -13,7 +13,7 @@ import * as Http from "../../src/http/Http.ts"
 import type { ListenError } from "../../src/http/Listener.ts"
 import { Database, type DatabaseStatus } from "../../src/storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../../src/storage/EventWriter.ts"
-import type { ConnectionInfo } from "../../src/venues/Venue.ts"
+import type { BreakerInfo, ConnectionInfo } from "../../src/venues/Venue.ts"
 import { gridOf } from "../support/Events.ts"
 
 export const venue = VenueId.make("polymarket")
@@ -67,12 +67,22 @@ export const book = (id: string, more: Partial<BookView> = {}): BookView => ({
   ...more
 })
 
+export const breaker = (more: Partial<BreakerInfo> = {}): BreakerInfo => ({
+  name: "polymarket feed",
+  state: "closed",
+  since: T,
+  nextAttempt: null,
+  lastFailure: "",
+  ...more
+})
+
 export const connection = (more: Partial<ConnectionInfo> = {}): ConnectionInfo => ({
   venue,
   slot: "polymarket-1",
   connection: "polymarket-1-abc",
   state: "connected",
   since: T,
+  breaker: breaker(),
   attempts: 0,
   reason: "",
   subscribed: 2,
@@ -118,6 +128,7 @@ export interface World {
   markets: ReadonlyArray<Market>
   books: ReadonlyArray<BookView>
   connections: ReadonlyArray<ConnectionInfo>
+  breakers: ReadonlyArray<BreakerInfo>
   catalogs: ReadonlyArray<CatalogInfo>
   database: DatabaseStatus
   writer: EventWriterStatus
@@ -130,6 +141,7 @@ export const healthy = (): World => ({
   markets: [market("a"), market("b")],
   books: ["a-yes", "a-no", "b-yes", "b-no"].map((id) => book(id)),
   connections: [connection()],
+  breakers: [breaker()],
   catalogs: [catalogInfo()],
   database: database(),
   writer: writer(),
@@ -216,7 +228,10 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
         })
       )
     ),
-    Layer.succeed(Feeds, { connections: Effect.suspend(() => Effect.as(world.before, world.connections)) }),
+    Layer.succeed(Feeds, {
+      connections: Effect.suspend(() => Effect.as(world.before, world.connections)),
+      breakers: Effect.sync(() => world.breakers.map((one) => ({ ...one, venue })))
+    }),
     Layer.mock(Database, {
       status: Effect.sync(() => world.database),
       query: () => () => unasked,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, FastCheck as fc, Fiber, Scope, TestClock } from "effect"
+import { Clock, Duration, Effect, Exit, FastCheck as fc, Fiber, TestClock } from "effect"
 import * as ConnectGate from "../../src/resilience/ConnectGate.ts"
 
 interface Refusal {
@@ -7,6 +7,8 @@ interface Refusal {
 }
 
 const makeGate = ConnectGate.make<Refusal>({
+  name: "gate",
+  describe: ({ wait }) => `wait ${wait}`,
   base: "250 millis",
   cap: "30 seconds",
   spacing: "100 millis",
@@ -152,14 +154,25 @@ describe("handshakes through one gate", () => {
     })
   )
 
-  it.effect("do not keep the gate's scope from closing", () =>
+  it.scoped("show a breaker: open until the next may try, half-open while it does, closed once one succeeds", () =>
     Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const gate = yield* Scope.extend(makeGate, scope)
-      yield* Effect.ignore(gate.handshake(Effect.fail({ wait: 900_000 })))
-      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust("1 millis")
-      assert.isTrue(Exit.isSuccess(yield* Fiber.await(closing)))
+      const gate = yield* makeGate
+      const { connect } = makeRecord()
+      assert.deepInclude(yield* gate.breaker, { name: "gate", state: "closed", since: 0, nextAttempt: null })
+      yield* TestClock.adjust("1 seconds")
+      yield* Effect.ignore(gate.handshake(Effect.fail({ wait: 5_000 })))
+      assert.deepInclude(yield* gate.breaker, {
+        state: "open",
+        since: 1_000,
+        nextAttempt: 6_000,
+        openings: 1,
+        lastFailure: "wait 5000"
+      })
+      yield* Effect.forkScoped(gate.handshake(connect(10)))
+      yield* TestClock.adjust("5005 millis")
+      assert.deepInclude(yield* gate.breaker, { state: "half-open", since: 1_000, nextAttempt: null })
+      yield* TestClock.adjust("5 millis")
+      assert.deepInclude(yield* gate.breaker, { state: "closed", since: 6_010, openings: 1 })
     })
   )
 

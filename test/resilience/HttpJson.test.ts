@@ -1,21 +1,20 @@
 import { HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, TestClock } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import * as HttpJson from "../../src/resilience/HttpJson.ts"
 import * as SocketServer from "../support/SocketServer.ts"
 import * as StubHttp from "../support/StubHttp.ts"
 
 const URL_ = "http://venue.test/thing"
 
-/** Asks a client of these answers; `times` more than once. */
-const ask = (answer: Parameters<typeof StubHttp.make>[0], times = 0, options: HttpJson.RequestOptions = {}) => {
+/** Asks a client of these answers. */
+const ask = (answer: Parameters<typeof StubHttp.make>[0], options: HttpJson.RequestOptions = {}) => {
   const { asked, client } = StubHttp.make(answer)
   return Effect.gen(function* () {
-    const request = HttpJson.request(client)("GET", URL_, options)
-    const fiber = yield* Effect.fork(times === 0 ? request : HttpJson.retrying(times)(request))
+    const fiber = yield* Effect.fork(HttpJson.request(client)("GET", URL_, options))
     yield* TestClock.adjust("2 hours")
-    return { exit: yield* Fiber.await(fiber), asked, at: asked.map((one) => one.at) }
+    return { exit: yield* Fiber.await(fiber), asked }
   })
 }
 
@@ -41,7 +40,7 @@ describe("a request", () => {
         ["tag_id", "7"],
         ["q", "a b&c"]
       ] as const
-      const { asked } = yield* ask(() => ({ body: {} }), 0, { query })
+      const { asked } = yield* ask(() => ({ body: {} }), { query })
       assert.strictEqual(asked[0]!.url.search, "?tag_id=2&tag_id=7&q=a+b%26c")
     })
   )
@@ -79,7 +78,7 @@ describe("a request", () => {
       assert.deepInclude(failureOf(exit), { reason: "timeout", status: 0 })
       assert.isTrue(Exit.isSuccess((yield* ask(() => ({ body: {}, after: 9_999 }))).exit))
       assert.strictEqual(
-        failureOf((yield* ask(() => ({ body: {}, after: 60 }), 0, { timeout: 50 })).exit).reason,
+        failureOf((yield* ask(() => ({ body: {}, after: 60 }), { timeout: 50 })).exit).reason,
         "timeout"
       )
     })
@@ -89,8 +88,8 @@ describe("a request", () => {
     Effect.gen(function* () {
       const body = JSON.stringify("é".repeat(100))
       const bytes = Buffer.byteLength(body)
-      assert.isTrue(Exit.isSuccess((yield* ask(() => ({ body }), 0, { maxBytes: bytes })).exit))
-      const error = failureOf((yield* ask(() => ({ body }), 0, { maxBytes: bytes - 1 })).exit)
+      assert.isTrue(Exit.isSuccess((yield* ask(() => ({ body }), { maxBytes: bytes })).exit))
+      const error = failureOf((yield* ask(() => ({ body }), { maxBytes: bytes - 1 })).exit)
       assert.deepInclude(error, { reason: "body", detail: `the answer is longer than ${bytes - 1} bytes` })
     })
   )
@@ -113,55 +112,30 @@ describe("a request", () => {
   )
 })
 
-describe("trying again", () => {
-  it.effect("ends with the first good answer", () =>
-    Effect.gen(function* () {
-      const { asked, exit } = yield* ask((_, n) => (n < 3 ? { status: 503, body: {} } : { body: "7" }), 3)
-      assert.deepStrictEqual(exit, Exit.succeed(7))
-      assert.strictEqual(asked.length, 3)
+describe("a failure", () => {
+  const failure = (status: number, wait = 0) =>
+    new HttpJson.HttpFailure({
+      reason: status === 0 ? "unreachable" : "status",
+      method: "GET",
+      url: URL_,
+      status,
+      detail: "",
+      retryAfter: Duration.seconds(wait)
     })
-  )
+  const kinds = (status: number, wait?: number) => {
+    const error = failure(status, wait)
+    const pause = Option.map(HttpJson.pause(error), Duration.toSeconds)
+    return [HttpJson.isOutage(error), HttpJson.isTransient(error), Option.getOrUndefined(pause)]
+  }
 
-  it.effect("is done as often as it was said, ever later, and then the failure is told", () =>
-    Effect.gen(function* () {
-      const { at, exit } = yield* ask(() => ({ status: 502, body: "bad gateway" }), 4)
-      assert.strictEqual(failureOf(exit).detail, "bad gateway")
-      assert.strictEqual(at.length, 5)
-      const waits = at.slice(1).map((time, i) => time - at[i]!)
-      waits.forEach((wait, i) => {
-        assert.isAtLeast(wait, 250 * 2 ** i * 0.8 - 1)
-        assert.isAtMost(wait, 250 * 2 ** i * 1.2 + 1)
-      })
-    })
-  )
-
-  it.effect("is not done for what will not pass", () =>
-    Effect.gen(function* () {
-      for (const status of [400, 401, 403, 404, 422]) {
-        assert.strictEqual((yield* ask(() => ({ status, body: {} }), 3)).asked.length, 1, String(status))
-      }
-      assert.strictEqual((yield* ask(() => ({ body: "<html>" }), 3)).asked.length, 1)
-    })
-  )
-
-  it.effect("is done for what passes by itself", () =>
-    Effect.gen(function* () {
-      for (const status of [425, 429, 500, 502, 503, 504]) {
-        assert.strictEqual((yield* ask(() => ({ status, body: {} }), 2)).asked.length, 3, String(status))
-      }
-      assert.strictEqual((yield* ask(() => undefined, 2)).asked.length, 3)
-      assert.strictEqual((yield* ask(() => ({ body: {}, after: 60_000 }), 2)).asked.length, 3)
-    })
-  )
-
-  it.effect("waits for as long as it is asked to", () =>
-    Effect.gen(function* () {
-      const { at } = yield* ask(() => ({ status: 429, headers: { "retry-after": "30" }, body: {} }), 2)
-      const waits = at.slice(1).map((time, i) => time - at[i]!)
-      assert.strictEqual(waits.length, 2)
-      for (const wait of waits) assert.isAtLeast(wait, 30_000)
-    })
-  )
+  it("is an outage, passes by itself and asks for a pause, each by its own rule", () => {
+    for (const status of [400, 401, 403, 404, 409, 422])
+      assert.deepStrictEqual(kinds(status, 5), [false, false, undefined])
+    for (const status of [0, 425, 500, 502, 503, 504]) assert.deepStrictEqual(kinds(status), [true, true, undefined])
+    for (const status of [425, 503]) assert.deepStrictEqual(kinds(status, 5), [true, true, 5])
+    assert.deepStrictEqual(kinds(429), [false, true, 0])
+    assert.deepStrictEqual(kinds(429, 5), [false, true, 5])
+  })
 })
 
 describe("over a real connection", () => {

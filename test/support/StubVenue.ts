@@ -22,6 +22,7 @@ export const make = (parts: Partial<Venue> = {}): Venue => ({
   wants: () => true,
   market: () => Effect.succeed(Option.none()),
   feed: { inputs: () => Stream.never, events: () => Stream.never, connections: Effect.succeed([]) },
+  breakers: Effect.succeed([]),
   snapshot: () => failure("not-found"),
   protocol: () => ({
     read: reading({

@@ -1,12 +1,15 @@
 /** Requests to Kalshi: signed where there is a key, paced, tried again, every refusal as a typed error (§1.3, §5). */
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { Clock, Effect, Either, ParseResult, Schema } from "effect"
+import type { CircuitOpen, Snapshot } from "../../resilience/CircuitBreaker.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
-import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
+import { RateLimit } from "../../resilience/RateLimit.ts"
+import { makeBreaker, resilient } from "../../resilience/Resilient.ts"
 import { VenueError, type VenueErrorReason } from "../Venue.ts"
 import type { ClockSkew } from "./ClockSkew.ts"
 import type { KalshiConfig } from "./Config.ts"
 import { KALSHI } from "./Normalize.ts"
+import { BASIC, type Bucket, costOf, quotaOf } from "./Quotas.ts"
 import type { Signer } from "./Signing.ts"
 import { ErrorBody } from "./Wire.ts"
 
@@ -15,6 +18,9 @@ export type Query = ReadonlyArray<readonly [string, string]>
 export interface Client {
   /** `GET` of a path below `api_url`, decoded. */
   readonly get: <A, I>(schema: Schema.Schema<A, I>, path: string, query?: Query) => Effect.Effect<A, VenueError>
+  /** What the account is granted; the basic tier's bucket counts until it is told. */
+  readonly grant: (bucket: Bucket) => void
+  readonly breaker: Effect.Effect<Snapshot>
   readonly clockSkew: ClockSkew
 }
 
@@ -78,28 +84,33 @@ export const make = (
   Effect.gen(function* () {
     const request = HttpJson.request(observing(yield* HttpClient.HttpClient, signer, clockSkew))
     const limits = yield* RateLimit
-    const quota: Quota = { scope: "kalshi rest", limit: config.max_requests_per_second, window: "1 seconds" }
+    const breaker = yield* makeBreaker("kalshi rest")
+    let quota = quotaOf(BASIC, config.max_requests_per_second)
 
-    const venueError = (failure: HttpJson.HttpFailure): VenueError => {
-      const reason = HttpJson.meaning(failure)
-      return new VenueError({
+    const detailOf = (failure: HttpJson.HttpFailure): string =>
+      HttpJson.meaning(failure) === "unauthorized" ? refusal(failure.detail, clockSkew) : errorText(failure.detail)
+
+    const venueError = (where: string) => (failure: HttpJson.HttpFailure | CircuitOpen) =>
+      new VenueError({
         venue: KALSHI,
-        reason,
-        where: `${failure.method} ${failure.url}`,
-        detail: reason === "unauthorized" ? refusal(failure.detail, clockSkew) : errorText(failure.detail),
+        reason: HttpJson.meaning(failure),
+        where,
+        detail: failure._tag === "CircuitOpen" ? failure.message : detailOf(failure),
         retryAfter: failure.retryAfter,
         cause: failure
       })
-    }
 
     return {
       clockSkew,
+      breaker: breaker.snapshot,
+      grant: (bucket) => {
+        quota = quotaOf(bucket, config.max_requests_per_second)
+      },
       get: (schema, path, query) => {
         const url = `${config.api_url}${path}`
         return request("GET", url, query === undefined ? {} : { query }).pipe(
-          limits.within(quota),
-          HttpJson.retrying(3),
-          Effect.mapError(venueError),
+          resilient({ breaker, limits, quotas: [quota], cost: costOf(path) }),
+          Effect.mapError(venueError(`GET ${url}`)),
           Effect.flatMap((body) =>
             Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
               failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))

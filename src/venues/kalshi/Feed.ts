@@ -15,7 +15,7 @@ export type FeedOptions = Omit<Session.SessionOptions, "gate">
 export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { clockSkew, config } = options
-    const gate = yield* SocketFeed.gate(HANDSHAKE_SPACING, Session.isHalting)
+    const gate = yield* SocketFeed.gate(KALSHI, HANDSHAKE_SPACING, Session.isHalting)
     const session = Session.make({ ...options, gate })
     const feed = yield* SocketFeed.make<Session.Line>({
       venue: KALSHI,
@@ -42,9 +42,9 @@ export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Sco
         )
       )
 
-    const connections = Effect.map(feed.lines, (lines) =>
+    const connections = Effect.zipWith(feed.lines, gate.breaker, (lines, breaker) =>
       lines.map((line) => {
-        const shown = SocketFeed.info(KALSHI, line)
+        const shown = SocketFeed.info(KALSHI, line, breaker)
         return { ...shown, reason: shown.reason || clockSkew.warning() }
       })
     )

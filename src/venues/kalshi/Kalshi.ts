@@ -17,6 +17,21 @@ import * as Rest from "./Rest.ts"
 
 /** For a tape of this venue. */
 export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
+/** Asks once what the account is granted; without an answer the basic tier's share serves. */
+const readLimits = (client: Client.Client, rest: Rest.Rest): Effect.Effect<void> =>
+  rest.accountLimits.pipe(
+    Effect.matchEffect({
+      onFailure: (error) =>
+        Effect.annotateLogs(Effect.logInfo("the account's limits are not known; the basic tier's serve"), {
+          reason: error.message
+        }),
+      onSuccess: ({ read, usage_tier }) => {
+        client.grant(read)
+        return Effect.annotateLogs(Effect.logInfo("the account's limits"), { tier: usage_tier, ...read })
+      }
+    }),
+    Effect.annotateLogs({ venue: KALSHI })
+  )
 
 export const make = (
   config: KalshiConfig
@@ -25,7 +40,9 @@ export const make = (
     const clockSkew = ClockSkew.make()
     const credentials = yield* Credentials.load(config)
     const signer = credentials._tag === "Ready" ? credentials.signer : undefined
-    const rest = Rest.make(yield* Client.make(config, signer, clockSkew))
+    const client = yield* Client.make(config, signer, clockSkew)
+    const rest = Rest.make(client)
+    if (signer !== undefined) yield* Effect.forkScoped(readLimits(client, rest))
     const markets = Markets.make(config, rest)
     const observers: Observers<Protocol.KalshiObserver> = new Map()
     const feed =
@@ -34,6 +51,7 @@ export const make = (
         : yield* Feed.make({ config, signer, clockSkew, rest, markets, observers })
     return {
       id: KALSHI,
+      breakers: Effect.map(rest.breaker, (breaker) => [breaker]),
       markets: markets.list,
       wants: markets.wants,
       market: markets.find,

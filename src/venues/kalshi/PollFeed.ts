@@ -264,6 +264,8 @@ export const make = (config: KalshiConfig, rest: Rest, problem: string | undefin
           onEnd
         }
       ).pipe(Stream.onStart(Effect.annotateLogs(explain, { venue: KALSHI })))
-    const connections = Effect.map(Ref.get(subscribed), (count) => [{ ...Slot.summary(slot, count), venue: KALSHI }])
+    const connections = Effect.zipWith(Ref.get(subscribed), rest.breaker, (count, breaker) => [
+      { ...Slot.summary(slot, count), venue: KALSHI, breaker }
+    ])
     return readable({ inputs, connections }, () => Protocol.make(new Map()))
   })

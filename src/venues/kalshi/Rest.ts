@@ -32,6 +32,9 @@ export interface RawPage {
 }
 
 export interface Rest {
+  readonly breaker: Client["breaker"]
+  /** What the account is granted of requests; needs a key. */
+  readonly accountLimits: Effect.Effect<Wire.AccountLimits, VenueError>
   readonly exchangeStatus: Effect.Effect<Wire.ExchangeStatus, VenueError>
   readonly seriesList: (category?: string) => Effect.Effect<ReadonlyArray<Wire.Series>, VenueError>
   readonly series: (ticker: string) => Effect.Effect<Wire.Series, VenueError>
@@ -79,7 +82,7 @@ const rangeQuery = ({ end, interval, start }: CandleRange): Query => [
   ["period_interval", String(interval)]
 ]
 
-export const make = ({ get }: Client): Rest => {
+export const make = ({ breaker, get }: Client): Rest => {
   const bookOf = (where: string, body: Wire.RestLevels, id: InstrumentId, source: Answer["source"]) =>
     Effect.flatMap(Clock.currentTimeMillis, (receivedTime) =>
       Either.mapBoth(restSnapshot(body, id, receivedTime, source), {
@@ -106,6 +109,10 @@ export const make = ({ get }: Client): Rest => {
     )
 
   return {
+    breaker,
+
+    accountLimits: get(Wire.AccountLimits, "/account/limits"),
+
     exchangeStatus: get(Wire.ExchangeStatus, "/exchange/status"),
 
     seriesList: (category) =>

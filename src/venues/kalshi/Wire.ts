@@ -133,6 +133,15 @@ export const ExchangeStatus = Schema.Struct({
 })
 export type ExchangeStatus = typeof ExchangeStatus.Type
 
+const AccountBucket = Schema.Struct({
+  refill_rate: Schema.Finite.pipe(Schema.positive()),
+  bucket_capacity: Schema.Finite.pipe(Schema.positive())
+})
+
+/** `GET /account/limits`: tokens a second and how many can gather, §4.7. */
+export const AccountLimits = Schema.Struct({ usage_tier: text, read: AccountBucket })
+export type AccountLimits = typeof AccountLimits.Type
+
 /** `["0.4700","3.00"]`: a price and a count; both lists of a book are bids, ascending (§3.5). */
 export const Level = Schema.Tuple(Schema.String, Schema.Union(Schema.String, Schema.Number))
 const levels = optional(Schema.Array(Level))

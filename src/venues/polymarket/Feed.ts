@@ -50,7 +50,7 @@ export const make = (
   observers: Observers<Observer> = new Map()
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const gate = yield* SocketFeed.gate(HANDSHAKE_SPACING, isHalting)
+    const gate = yield* SocketFeed.gate(POLYMARKET, HANDSHAKE_SPACING, isHalting)
 
     /** One connection's life, a turn's frames at a time. */
     const session = ({ shard, slot }: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
@@ -174,7 +174,9 @@ export const make = (
     return readable(
       {
         inputs: feed.inputs,
-        connections: Effect.map(feed.lines, (lines) => lines.map((line) => SocketFeed.info(POLYMARKET, line)))
+        connections: Effect.zipWith(feed.lines, gate.breaker, (lines, breaker) =>
+          lines.map((line) => SocketFeed.info(POLYMARKET, line, breaker))
+        )
       },
       () => Protocol.make(observers)
     )

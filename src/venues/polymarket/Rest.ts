@@ -5,22 +5,17 @@ import type { Answer } from "../../domain/Input.ts"
 import type { Instrument, Market } from "../../domain/Market.ts"
 import { SCALE } from "../../domain/Money.ts"
 import { isAbout, slugOf } from "../../domain/Topic.ts"
+import type { CircuitOpen } from "../../resilience/CircuitBreaker.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
-import { type Quota, RateLimit } from "../../resilience/RateLimit.ts"
-import { type MarketFilter, type MarketPage, VenueError, type VenueErrorReason } from "../Venue.ts"
+import { RateLimit } from "../../resilience/RateLimit.ts"
+import { makeBreaker, resilient } from "../../resilience/Resilient.ts"
+import { type BreakerInfo, type MarketFilter, type MarketPage, VenueError, type VenueErrorReason } from "../Venue.ts"
 import type { PolymarketConfig } from "./Config.ts"
 import { clobMarket, gammaMarket, type Rejected } from "./Markets.ts"
 import { restSnapshot } from "./Normalize.ts"
+import { QUOTAS } from "./Quotas.ts"
 import { POLYMARKET } from "./Reading.ts"
 import { ClobPage, GammaPage, GammaTag, RestBook } from "./Wire.ts"
-
-/** Half of what the venue grants (§10), in windows short enough not to burst. */
-const QUOTAS = {
-  book: { scope: "polymarket clob /book", limit: 75, window: "1 seconds" },
-  clob: { scope: "polymarket clob", limit: 100, window: "1 seconds" },
-  gammaMarkets: { scope: "polymarket gamma /markets", limit: 15, window: "1 seconds" },
-  gammaTags: { scope: "polymarket gamma /tags", limit: 10, window: "1 seconds" }
-} satisfies Record<string, Quota>
 
 /** The CLOB listed about 1,500 pages of all times in 2026; a list longer than this has no end. */
 const MAX_PAGES = 5_000
@@ -28,12 +23,12 @@ const GAMMA_PAGE_SIZE = 100
 /** Base64 of "-1": the CLOB's mark for the end of a list (§2.2). */
 const END_CURSOR = "LTE="
 
-const venueError = (failure: HttpJson.HttpFailure): VenueError =>
+const venueError = (where: string) => (failure: HttpJson.HttpFailure | CircuitOpen) =>
   new VenueError({
     venue: POLYMARKET,
     reason: HttpJson.meaning(failure),
-    where: `${failure.method} ${failure.url}`,
-    detail: failure.detail,
+    where,
+    detail: failure._tag === "CircuitOpen" ? failure.message : failure.detail,
     retryAfter: failure.retryAfter,
     cause: failure
   })
@@ -47,6 +42,7 @@ export interface Rest {
   readonly wants: (market: Market, filter: MarketFilter) => boolean
   readonly market: (reference: string) => Effect.Effect<Option.Option<Market>, VenueError>
   readonly snapshot: (instrument: Instrument) => Effect.Effect<BookAnswer, VenueError>
+  readonly breakers: Effect.Effect<ReadonlyArray<BreakerInfo>>
 }
 
 /** A book as answered, which can be read. */
@@ -112,17 +108,20 @@ export const make = (
   Effect.gen(function* () {
     const request = HttpJson.request(yield* HttpClient.HttpClient)
     const limits = yield* RateLimit
+    const clobBreaker = yield* makeBreaker("polymarket clob")
+    const gammaBreaker = yield* makeBreaker("polymarket gamma")
+    const ways = {
+      book: resilient({ limits, breaker: clobBreaker, quotas: QUOTAS.book }),
+      clob: resilient({ limits, breaker: clobBreaker, quotas: QUOTAS.clob }),
+      gammaMarkets: resilient({ limits, breaker: gammaBreaker, quotas: QUOTAS.gammaMarkets }),
+      gammaTags: resilient({ limits, breaker: gammaBreaker, quotas: QUOTAS.gammaTags })
+    }
+    type Way = keyof typeof ways
 
-    const get = <A, I>(
-      quota: Quota,
-      schema: Schema.Schema<A, I>,
-      url: string,
-      query: HttpJson.RequestOptions["query"]
-    ) =>
+    const get = <A, I>(way: Way, schema: Schema.Schema<A, I>, url: string, query: HttpJson.RequestOptions["query"]) =>
       request("GET", url, query === undefined ? {} : { query }).pipe(
-        limits.within(quota),
-        HttpJson.retrying(3),
-        Effect.mapError(venueError),
+        ways[way],
+        Effect.mapError(venueError(`GET ${url}`)),
         Effect.flatMap((body) =>
           Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
             failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))
@@ -131,7 +130,7 @@ export const make = (
       )
 
     const tagId = (topic: string) =>
-      get(QUOTAS.gammaTags, GammaTag, `${config.gamma_url}/tags/slug/${encodeURIComponent(slugOf(topic))}`, []).pipe(
+      get("gammaTags", GammaTag, `${config.gamma_url}/tags/slug/${encodeURIComponent(slugOf(topic))}`, []).pipe(
         Effect.map((tag) => Option.some(String(tag.id))),
         Effect.catchIf(
           (error) => error.reason === "not-found",
@@ -175,7 +174,7 @@ export const make = (
             fetch: ({ cursor, page: number }) =>
               Effect.gen(function* () {
                 const after = cursor === undefined ? [] : [["after_cursor", cursor] as const]
-                const body = yield* get(QUOTAS.gammaMarkets, GammaPage, url, [...fixed, ...after])
+                const body = yield* get("gammaMarkets", GammaPage, url, [...fixed, ...after])
                 const page = partition(`gamma /markets/keyset, page ${number}`, body.markets.map(gammaMarket))
                 return {
                   page: { ...page, markets: page.markets.filter((market) => keep(market, topics)) },
@@ -196,7 +195,7 @@ export const make = (
         fetch: ({ cursor, page: number }) =>
           Effect.gen(function* () {
             const after = cursor === undefined ? [] : [["next_cursor", cursor] as const]
-            const body = yield* get(QUOTAS.clob, ClobPage, `${config.clob_url}/markets`, after)
+            const body = yield* get("clob", ClobPage, `${config.clob_url}/markets`, after)
             const page = partition(`clob /markets, page ${number}`, body.data.map(clobMarket))
             const markets = page.markets.filter((market) => market.status === "open" && isAbout(market, topics))
             return { page: { ...page, markets }, next: body.next_cursor }
@@ -247,13 +246,13 @@ export const make = (
         () => Effect.succeedNone
       )
 
-    const single = (url: string, read: typeof gammaMarket, quota: Quota) =>
-      absent(Effect.flatMap(get(quota, Schema.Unknown, url, []), (body) => decodeOne(url, read(body))))
+    const single = (url: string, read: typeof gammaMarket, way: Way) =>
+      absent(Effect.flatMap(get(way, Schema.Unknown, url, []), (body) => decodeOne(url, read(body))))
 
     const listed = (parameter: string, value: string) =>
       Effect.gen(function* () {
         const url = `${config.gamma_url}/markets`
-        const found = yield* get(QUOTAS.gammaMarkets, Schema.Array(Schema.Unknown), url, [[parameter, value]])
+        const found = yield* get("gammaMarkets", Schema.Array(Schema.Unknown), url, [[parameter, value]])
         return found.length === 0
           ? Option.none<Market>()
           : Option.some(yield* decodeOne(`${url}?${parameter}=${value}`, gammaMarket(found[0])))
@@ -262,7 +261,7 @@ export const make = (
     const market: Rest["market"] = (reference) => {
       const id = reference.replace(/^polymarket:/, "")
       if (/^0x/i.test(id)) {
-        const inClob = single(`${config.clob_url}/markets/${encodeURIComponent(id)}`, clobMarket, QUOTAS.clob)
+        const inClob = single(`${config.clob_url}/markets/${encodeURIComponent(id)}`, clobMarket, "clob")
         return listed("condition_ids", id).pipe(
           Effect.orElseSucceed(() => Option.none<Market>()),
           Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found) : inClob))
@@ -274,13 +273,13 @@ export const make = (
         )
       }
       const path = /^\d+$/.test(id) ? `/markets/${id}` : `/markets/slug/${encodeURIComponent(id)}`
-      return single(`${config.gamma_url}${path}`, gammaMarket, QUOTAS.gammaMarkets)
+      return single(`${config.gamma_url}${path}`, gammaMarket, "gammaMarkets")
     }
 
     const snapshot: Rest["snapshot"] = (instrument) =>
       Effect.gen(function* () {
         const url = `${config.clob_url}/book`
-        const book = yield* get(QUOTAS.book, RestBook, url, [["token_id", instrument.venueInstrumentId]])
+        const book = yield* get("book", RestBook, url, [["token_id", instrument.venueInstrumentId]])
         const receivedTime = yield* Clock.currentTimeMillis
         if (book.asset_id !== instrument.venueInstrumentId) {
           return yield* failed("protocol", `GET ${url}`, "the book of another token")
@@ -296,6 +295,7 @@ export const make = (
       markets,
       wants: (market, filter) => keep(market, new Set(filter.categories.map(slugOf))),
       market,
-      snapshot
+      snapshot,
+      breakers: Effect.all([clobBreaker.snapshot, gammaBreaker.snapshot])
     }
   })

@@ -24,9 +24,12 @@ export interface Answer {
 export const configOf = (fields: object = {}): KalshiConfig =>
   Schema.decodeUnknownSync(KalshiConfig)({ api_url: "http://kalshi.test/trade-api/v2", ...fields })
 
+const unlimited = Layer.succeed(RateLimit, { within: () => (effect) => effect })
+
 export const layerOf = (
   answer: (request: Request) => Answer,
-  seen: Array<Request> = []
+  seen: Array<Request> = [],
+  limits: Layer.Layer<RateLimit> = unlimited
 ): Layer.Layer<HttpClient.HttpClient | RateLimit> =>
   Layer.merge(
     Layer.succeed(
@@ -48,16 +51,21 @@ export const layerOf = (
         })
       )
     ),
-    Layer.succeed(RateLimit, RateLimit.of({ within: () => (effect) => effect }))
+    limits
   )
 
-/** The REST side of the venue over such answers. */
-export const make = (fields: object, answer: (request: Request) => Answer, signer?: Signer) => {
+/** The REST side of the venue over such answers; its quotas count only where limits are given. */
+export const make = (
+  fields: object,
+  answer: (request: Request) => Answer,
+  signer?: Signer,
+  limits?: Layer.Layer<RateLimit>
+) => {
   const seen: Array<Request> = []
   const config = configOf(fields)
   const clockSkew = ClockSkew.make()
   return Effect.map(Client.make(config, signer, clockSkew), (client) => {
     const rest = Rest.make(client)
     return { config, clockSkew, client, rest, markets: Markets.make(config, rest), seen }
-  }).pipe(Effect.provide(layerOf(answer, seen)))
+  }).pipe(Effect.provide(layerOf(answer, seen, limits)))
 }

@@ -6,6 +6,7 @@ import { restSnapshot } from "../../../src/venues/kalshi/Normalize.ts"
 import type * as Wire from "../../../src/venues/kalshi/Wire.ts"
 import type { MarketFilter } from "../../../src/venues/Venue.ts"
 import * as ClockSkew from "../../../src/venues/kalshi/ClockSkew.ts"
+import { RateLimit } from "../../../src/resilience/RateLimit.ts"
 import * as Signing from "../../../src/venues/kalshi/Signing.ts"
 import { instrumentOf, marketObject } from "./Fixtures.ts"
 import { type Answer, make, type Request } from "./Http.ts"
@@ -240,11 +241,11 @@ describe("refusals", () => {
     Effect.gen(function* () {
       for (const headers of [{ "retry-after": "7" }, {}]) {
         let calls = 0
-        const { rest } = yield* make({}, () =>
+        const answer = (): Answer =>
           calls++ === 0
             ? { status: 429, body: { error: "too many requests" }, headers }
             : { body: { exchange_active: true, trading_active: true } }
-        )
+        const { rest } = yield* make({}, answer, undefined, RateLimit.layer)
         const fiber = yield* Effect.fork(rest.exchangeStatus)
         yield* TestClock.adjust("6 seconds")
         assert.strictEqual(calls, "retry-after" in headers ? 1 : 2)

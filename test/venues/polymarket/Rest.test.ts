@@ -24,8 +24,6 @@ const config: PolymarketConfig = {
 
 const everything: MarketFilter = { maxMarkets: 1000, categories: [], markets: [] }
 
-const unlimited = Layer.succeed(RateLimit, { within: () => (effect) => effect })
-
 /** The REST of a venue that answers as `answer` says. */
 const over = (
   answer: Parameters<typeof StubHttp.make>[0],
@@ -33,7 +31,7 @@ const over = (
   maxPages?: number
 ) => {
   const { asked, layer } = StubHttp.make(answer)
-  const rest = Rest.make({ ...config, ...changed }, maxPages).pipe(Effect.provide(Layer.merge(layer, unlimited)))
+  const rest = Rest.make({ ...config, ...changed }, maxPages).pipe(Effect.provide(Layer.merge(layer, RateLimit.layer)))
   return { asked, rest, paths: () => asked.map(({ url }) => `${url.hostname} ${url.pathname}`) }
 }
 
@@ -460,4 +458,44 @@ describe("one book", () => {
       })
     )
   }
+})
+
+describe("a host that fails", () => {
+  const one = instrument(market("m"))
+
+  it.effect("is left alone after a while, and says so, while the other one is asked as ever", () =>
+    Effect.gen(function* () {
+      const list = gammaPages([gammaMarket(1)])
+      const { asked, rest } = over((url) => (url.hostname === "clob.test" ? { status: 500, body: {} } : list(url)))
+      const { breakers, markets, snapshot } = yield* rest
+      const exits = yield* finish(
+        Effect.forEach(Array.from({ length: 10 }), () => Effect.exit(snapshot(one)), { concurrency: 10 })
+      )
+      assert(Exit.isSuccess(exits))
+      for (const exit of exits.value) assert.strictEqual(failureOf(exit).reason, "unavailable")
+      const [clob, gamma] = yield* breakers
+      assert.deepInclude(clob, { name: "polymarket clob", state: "open" })
+      assert.deepInclude(gamma, { name: "polymarket gamma", state: "closed" })
+      assert.strictEqual(clob!.lastFailure, "GET http://clob.test/book: 500 {}")
+      assert.isBelow(asked.length, 40)
+      assert.deepStrictEqual((yield* readAll(markets(everything))).slugs, ["m1"])
+    })
+  )
+
+  it.effect("is not asked while it is left alone, and why is in the error", () =>
+    Effect.gen(function* () {
+      const { asked, rest } = over(() => ({ status: 503, headers: { "retry-after": "600" }, body: {} }))
+      const { snapshot } = yield* rest
+      const exits = yield* finish(
+        Effect.forEach(Array.from({ length: 5 }), () => Effect.exit(snapshot(one)), { concurrency: 5 })
+      )
+      assert(Exit.isSuccess(exits))
+      const before = asked.length
+      const error = yield* Effect.flip(snapshot(one))
+      assert.strictEqual(asked.length, before)
+      assert.strictEqual(error.where, "GET http://clob.test/book")
+      assert.match(error.detail, /^polymarket clob is not asked since .*: GET http:\/\/clob\.test\/book: 503/)
+      assert.isAbove(Duration.toSeconds(error.retryAfter!), 200)
+    })
+  )
 })

@@ -94,11 +94,23 @@ export const BookList = Schema.Struct({ books: Schema.Array(BookSummary), nextCu
 
 const counts = Schema.Record({ key: Schema.String, value: Schema.Number })
 
+const Breaker = Schema.Struct({
+  state: Schema.Literal("closed", "half-open", "open").annotations({
+    description: "half-open: one attempt finds out whether the venue answers again"
+  }),
+  since: Time.annotations({ description: "When it opened, while it is not closed; else when it closed" }),
+  nextAttempt: TimeOrNull.annotations({ description: "From when on an attempt is made; null unless it is open" })
+}).annotations({
+  identifier: "Breaker",
+  description: "What the attempts to connect to a venue pass, all of them together"
+})
+
 const Connection = Schema.Struct({
   slot: Schema.String.annotations({ description: "Stays over reconnects" }),
   connection: Schema.String.annotations({ description: "New with each connection; log lines carry it" }),
   state: Schema.Literal("connecting", "connected", "waiting", "halted", "closed"),
   since: Time,
+  breaker: Breaker,
   attempts: Schema.Number.annotations({ description: "Attempts since the connection last carried data" }),
   reason: Schema.String,
   subscribed: Schema.Number.annotations({ description: "Books on this connection" }),
@@ -123,7 +135,7 @@ export const FeedList = Schema.Struct({
 export type FeedList = typeof FeedList.Type
 
 export const Part = Schema.Struct({
-  part: Schema.Literal("database", "writer", "catalog", "feed", "books"),
+  part: Schema.Literal("database", "writer", "catalog", "feed", "books", "breaker"),
   venue: Schema.NullOr(VenueId),
   state: Schema.Literal("up", "degraded", "starting", "down"),
   since: TimeOrNull,

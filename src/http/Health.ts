@@ -8,7 +8,7 @@ import type { VenueId } from "../domain/Market.ts"
 import type { BookStatus } from "../domain/MarketEvent.ts"
 import { Database, type DatabaseStatus } from "../storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../storage/EventWriter.ts"
-import type { ConnectionInfo } from "../venues/Venue.ts"
+import type { BreakerInfo, ConnectionInfo } from "../venues/Venue.ts"
 import { Api } from "./Api.ts"
 import type { Part } from "./ApiSchemas.ts"
 import * as Metrics from "./Metrics.ts"
@@ -89,6 +89,19 @@ export const booksPart = (venue: VenueId, counts: Readonly<Record<BookStatus, nu
   }
 }
 
+/** A breaker that is not closed, and why. What it keeps from being reached has a part of its own that says how bad that is. */
+export const breakerPart = ({ lastFailure, name, nextAttempt, since, state }: BreakerInfo, venue: VenueId): Part => ({
+  part: "breaker",
+  venue,
+  state: "degraded",
+  since,
+  detail: [
+    `${name} is ${state}`,
+    ...(nextAttempt === null ? [] : [`next attempt at ${new Date(nextAttempt).toISOString()}`]),
+    lastFailure
+  ].join("; ")
+})
+
 export type Readiness = "ready" | "degraded" | "unready"
 
 export const readiness = (parts: ReadonlyArray<Part>): Readiness =>
@@ -108,7 +121,9 @@ export const parts: Effect.Effect<
   const catalog = yield* Catalog
   const database = yield* Database
   const writer = yield* EventWriter
-  const connections = yield* (yield* Feeds).connections
+  const feeds = yield* Feeds
+  const connections = yield* feeds.connections
+  const breakers = yield* feeds.breakers
   const statuses = books.statuses()
   return [
     databasePart(yield* database.status),
@@ -119,7 +134,8 @@ export const parts: Effect.Effect<
         catalogPart(info),
         feedPart(info.venue, connections),
         booksPart(info.venue, statuses.get(info.venue))
-      ])
+      ]),
+    ...breakers.filter(({ state }) => state !== "closed").map((breaker) => breakerPart(breaker, breaker.venue))
   ]
 })
 

@@ -4,7 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { VenueId } from "../../src/domain/Market.ts"
 import { Api } from "../../src/http/Api.ts"
-import { type Answer, ask, book, catalogInfo, connection, market, served, type World } from "./World.ts"
+import { type Answer, ask, book, breaker, catalogInfo, connection, market, served, T, type World } from "./World.ts"
 
 const ISO = "2026-11-22T10:15:00.123Z"
 
@@ -332,7 +332,14 @@ describe("feeds", () => {
         world.catalogs = [catalogInfo(), catalogInfo({ venue: VenueId.make("kalshi") })]
         world.connections = [
           connection(),
-          connection({ slot: "polymarket-2", state: "waiting", attempts: 3, reason: "closed 1006", lastDataTime: null })
+          connection({
+            slot: "polymarket-2",
+            state: "waiting",
+            breaker: breaker({ state: "open", nextAttempt: T, lastFailure: "closed 1006" }),
+            attempts: 3,
+            reason: "closed 1006",
+            lastDataTime: null
+          })
         ]
       },
       Effect.gen(function* () {
@@ -350,6 +357,7 @@ describe("feeds", () => {
           connection: "polymarket-1-abc",
           state: "connected",
           since: ISO,
+          breaker: { state: "closed", since: ISO, nextAttempt: null },
           attempts: 0,
           reason: "",
           subscribed: 2,
@@ -360,6 +368,7 @@ describe("feeds", () => {
           errors: {}
         })
         assert.include(json.feeds[0].connections[1], { state: "waiting", attempts: 3, lastDataTime: null })
+        assert.deepStrictEqual(json.feeds[0].connections[1].breaker, { state: "open", since: ISO, nextAttempt: ISO })
       })
     )
   )

@@ -6,6 +6,7 @@ import * as Http from "../../src/http/Http.ts"
 import {
   ask,
   book,
+  breaker,
   catalogInfo,
   connection,
   database,
@@ -13,6 +14,7 @@ import {
   options,
   served,
   services,
+  T,
   type World,
   writer
 } from "./World.ts"
@@ -105,6 +107,26 @@ const cases: ReadonlyArray<
     "degraded",
     "catalog degraded",
     "timeout"
+  ],
+  [
+    "a breaker that is open",
+    (world) =>
+      (world.breakers = [
+        breaker(),
+        breaker({ name: "polymarket clob", state: "open", nextAttempt: T, lastFailure: "GET /book: 500 down" })
+      ]),
+    200,
+    "degraded",
+    "breaker degraded",
+    "polymarket clob is open; next attempt at 2026-11-22T10:15:00.123Z; GET /book: 500 down"
+  ],
+  [
+    "a breaker that is being tried",
+    (world) => (world.breakers = [breaker({ state: "half-open", lastFailure: "timeout" })]),
+    200,
+    "degraded",
+    "breaker degraded",
+    "polymarket feed is half-open; timeout"
   ],
   ["no connection", (world) => (world.connections = []), 503, "unready", "feed starting", "no connection yet"],
   [

@@ -12,6 +12,8 @@ export interface BookView {
   readonly status: BookStatus
   readonly statusSince: number
   readonly statusReason: string
+  /** Its messages keep being unusable: no snapshot heals it for now. */
+  readonly quarantined: boolean
   readonly bids: ReadonlyArray<OrderBook.Level>
   readonly asks: ReadonlyArray<OrderBook.Level>
   readonly venueTime: number | null
@@ -41,6 +43,8 @@ export interface BookCounters {
   /** Events of instruments that are not subscribed. */
   foreign: number
   resyncs: number
+  /** Times that a book was quarantined. */
+  quarantines: number
 }
 
 export interface Entry {
@@ -191,13 +195,14 @@ export const isFresh = (entry: Entry, { venueTime }: BookSnapshot): boolean => {
 /** Whether a change is so old that a REST book which does not know it by now shows that it never happened. */
 export const isDisowned = ({ asked }: Entry, change: Moment): boolean => change.receivedTime < asked - REST_LAG
 
-export const view = (entry: Entry, limit?: number): BookView => ({
+export const view = (entry: Entry, quarantined: boolean, limit?: number): BookView => ({
   instrumentId: entry.id,
   venue: entry.venue,
   connection: entry.connection,
   status: entry.status,
   statusSince: entry.since,
   statusReason: entry.reason,
+  quarantined,
   bids: OrderBook.levels(entry.book, "bid", limit),
   asks: OrderBook.levels(entry.book, "ask", limit),
   venueTime: entry.venueTime,

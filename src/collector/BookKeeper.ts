@@ -33,6 +33,7 @@ import {
   view as viewOf
 } from "./BookEntry.ts"
 import * as BookGaps from "./BookGaps.ts"
+import * as Quarantine from "./Quarantine.ts"
 
 export type { BookCounters, BookView } from "./BookEntry.ts"
 
@@ -70,6 +71,7 @@ export interface Memory {
   readonly doubted: Set<Entry>
   readonly unbuilt: Set<Entry>
   readonly gaps: BookGaps.Memory
+  readonly quarantine: Quarantine.Memory
   readonly counters: BookCounters
 }
 
@@ -78,6 +80,7 @@ export const memory = (): Memory => ({
   doubted: new Set(),
   unbuilt: new Set(),
   gaps: BookGaps.memory(),
+  quarantine: Quarantine.memory(),
   counters: {
     applied: 0,
     snapshots: 0,
@@ -88,7 +91,8 @@ export const memory = (): Memory => ({
     outdated: 0,
     early: 0,
     foreign: 0,
-    resyncs: 0
+    resyncs: 0,
+    quarantines: 0
   }
 })
 
@@ -97,6 +101,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   const verifiers = new Set<BookVerifier>()
   let out: Array<MarketEvent> = []
   const gaps = BookGaps.make((gap) => out.push(gap), remembered.gaps)
+  const quarantine = Quarantine.make(remembered.quarantine)
   const useVerifier = (venue: VenueId): void => {
     const verifier = options.verifier(venue)
     if (verifier !== undefined) verifiers.add(verifier)
@@ -109,7 +114,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     return out
   }
 
-  const setStatus = (entry: Entry, status: BookStatus, reason: string, now: number): void => {
+  const setStatus = (entry: Entry, to: BookStatus, why: string, now: number): void => {
+    const kept = to === "stale" ? undefined : quarantine.reason(entry.id)
+    const [status, reason] = kept === undefined ? [to, why] : (["suspect", kept] as const)
     if (entry.status === status && entry.reason === reason) return
     const previous = entry.status
     entry.status = status
@@ -150,16 +157,24 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       entry.held = trigger === undefined ? [] : [trigger]
       entry.lastSure = momentOf(entry)
     }
-    options.onResync(entry.id, entry.venue)
+    askSnapshot(entry)
   }
 
-  /** The book is whole again. */
+  /** A quarantined book asks when its quarantine is over. */
+  const askSnapshot = (entry: Entry): void => {
+    if (quarantine.reason(entry.id) === undefined) options.onResync(entry.id, entry.venue)
+  }
+
+  /** The book is whole again; one that is quarantined is not trusted all the same. */
   const heal = (entry: Entry, reason: string, now: number): void => {
+    const isQuarantined = quarantine.reason(entry.id) !== undefined
+    if (isQuarantined && awaitsSnapshot(entry)) return
     clearDoubt(entry)
     entry.held = []
     entry.absent = false
     gaps.concede(entry, now)
-    if (entry.status !== "live") setStatus(entry, "live", reason, now)
+    if (isQuarantined) suspect(entry, reason, now)
+    else if (entry.status !== "live") setStatus(entry, "live", reason, now)
     entry.lastGood = now
   }
 
@@ -375,9 +390,17 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     gaps.concede(entry, now)
     gaps.leave(entry, now)
     entries.delete(id)
+    quarantine.forget(id)
     doubted.delete(entry)
     unbuilt.delete(entry)
     options.verifier(entry.venue)?.forget(id)
+  }
+
+  const reject = (entry: Entry, why: string, now: number): void => {
+    const begins = quarantine.rejected(entry.id, why, now)
+    if (begins) counters.quarantines++
+    if (entry.status !== "live") entry.lostTime = now
+    if (begins || entry.status === "live") suspect(entry, `a message was rejected: ${why}`, now)
   }
 
   const applyEvent = (event: FeedEvent): void => {
@@ -415,8 +438,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         out.push(event)
         for (const id of event.instrumentIds) {
           const entry = entries.get(id)
-          if (entry?.status === "live") suspect(entry, `a message was rejected: ${event.reason}`, event.receivedTime)
-          else if (entry !== undefined) entry.lostTime = event.receivedTime
+          if (entry !== undefined && !entry.ended) reject(entry, event.reason, event.receivedTime)
         }
         return
       case "Connected":
@@ -458,6 +480,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
           clearDoubt(entry)
           gaps.leave(entry, event.receivedTime)
           unbuilt.delete(entry)
+          quarantine.forget(id)
           entry.ended = true
           setStatus(entry, "stale", "the market is resolved", event.receivedTime)
         }
@@ -493,7 +516,13 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
           if (now - entry.since < SNAPSHOT_GRACE) continue
           unbuilt.delete(entry)
           setStatus(entry, "suspect", "no snapshot came", now)
-          options.onResync(entry.id, entry.venue)
+          askSnapshot(entry)
+        }
+        for (const id of quarantine.expire(now)) {
+          const entry = entries.get(id)
+          if (entry === undefined || !awaitsSnapshot(entry)) continue
+          setStatus(entry, "suspect", "the quarantine is over; a fresh snapshot is due", now)
+          options.onResync(id, entry.venue)
         }
         gaps.expire(now)
         for (const verifier of verifiers) {
@@ -506,7 +535,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     resyncing: (id, now) =>
       collect(() => {
         const entry = entries.get(id)
-        if (entry === undefined || !awaitsSnapshot(entry)) return
+        if (entry === undefined || !awaitsSnapshot(entry) || quarantine.reason(id) !== undefined) return
         entry.asked = now
         if (entry.status === "resyncing") return
         counters.resyncs++
@@ -521,7 +550,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       }),
     view: (id, limit) => {
       const entry = entries.get(id)
-      return entry === undefined ? undefined : viewOf(entry, limit)
+      return entry === undefined ? undefined : viewOf(entry, quarantine.reason(id) !== undefined, limit)
     },
     ids: () => entries.keys(),
     statuses: () => {

@@ -89,8 +89,9 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
         )
 
       const needsHelp = (id: InstrumentId): boolean => {
-        const status = books.view(id, 0)?.status
-        return status === "suspect" || status === "resyncing"
+        const view = books.view(id, 0)
+        // A quarantined book asks again when that is over.
+        return (view?.status === "suspect" || view?.status === "resyncing") && !view.quarantined
       }
 
       const heal = (id: InstrumentId, venue: Venue): Effect.Effect<void> =>

@@ -66,7 +66,8 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
     outdated: 0,
     early: 0,
     foreign: 0,
-    resyncs: 0
+    resyncs: 0,
+    quarantines: 0
   },
   writer: {
     stored: { book_snapshots: 120, book_changes: 31_000, trades: 92, best_quotes: 21, feed_events: 1 },

@@ -317,6 +317,7 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
         [bid?.price ?? -1, bid?.size ?? 0, ask?.price ?? -1, ask?.size ?? 0],
         "the best quotes told last are the book's"
       )
+      if (view.quarantined) assert.notStrictEqual(view.status, "live", "no book in quarantine is live")
       if (view.status !== "live") continue
       assert.isTrue(isUp(token), "no book is live without its connection")
       assert.isFalse(bid !== undefined && ask !== undefined && bid.price >= ask.price, "no live book is crossed")
@@ -333,7 +334,10 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
     check()
   }
 
-  // Then nothing goes wrong any more.
+  // Then nothing goes wrong any more, and every quarantine ends.
+  now += 60_000
+  reader.read(keeper.sweep(now))
+  check()
   for (const name of CONNECTIONS) connect(name)
   for (const [token] of TOKENS.entries()) {
     if (!subscribedTokens.has(token)) continue

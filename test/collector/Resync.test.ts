@@ -18,6 +18,7 @@ import {
   rest,
   snapshot,
   subscribed,
+  tickSize,
   venue
 } from "../support/Events.ts"
 import * as StubVenue from "../support/StubVenue.ts"
@@ -89,7 +90,7 @@ const doubt = (...ids: ReadonlyArray<typeof id>) =>
       yield* books.ingest([connected(now), subscribed(now, { instrumentIds: [id, other] })])
     }
     yield* books.ingest(ids.map((instrumentId) => snapshot(now, undefined, undefined, { instrumentId })))
-    yield* books.ingest([rejected(now, { instrumentIds: ids })])
+    yield* books.ingest(ids.map((instrumentId) => tickSize(now, "0.001", { instrumentId })))
     return books
   })
 
@@ -239,6 +240,24 @@ describe("a suspect book", () => {
       yield* books.ingest([snapshot(1000), rejected(1000), snapshot(1000), rejected(1000)])
       yield* TestClock.adjust("3 seconds")
       assert.strictEqual(asked.length, 1)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.scoped("that is quarantined is left alone until that is over", () => {
+    const { layer, times } = make((_, now) => Effect.succeed(rest(now, undefined, undefined, { receivedTime: now })))
+    return Effect.gen(function* () {
+      const books = yield* Books
+      yield* books.ingest([connected(0), subscribed(0, { instrumentIds: [id] }), snapshot(0)])
+      for (const second of [1, 2, 3]) {
+        yield* books.ingest([rejected(second * 1_000, { instrumentIds: [id] })])
+        yield* TestClock.adjust("1 seconds")
+      }
+      const before = times().length
+      assert.isAtMost(before, 2)
+      assert.isTrue(books.view(id)!.quarantined)
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(times().length, before)
+      assert.strictEqual(books.view(id)!.status, "suspect")
     }).pipe(Effect.provide(layer))
   })
 })

@@ -54,6 +54,7 @@ export const book = (id: string, more: Partial<BookView> = {}): BookView => ({
   status: "live",
   statusSince: T,
   statusReason: "snapshot",
+  quarantined: false,
   bids: [
     { price: Price(410_000), size: Size(270_000_000) },
     { price: Price(400_000), size: Size(1_363_560_000) }
@@ -159,7 +160,8 @@ const noCounters: BookCounters = {
   outdated: 0,
   early: 0,
   foreign: 0,
-  resyncs: 0
+  resyncs: 0,
+  quarantines: 0
 }
 
 const statusesOf = (books: ReadonlyArray<BookView>): ReadonlyMap<VenueId, Readonly<Record<BookStatus, number>>> => {

@@ -1,0 +1,64 @@
+/**
+ * Books whose messages keep being unusable. A fresh snapshot would make such a book live for as long as it takes until the
+ * next of those messages comes; so it stays untrusted until none came for a while, and is healed then.
+ */
+import type { InstrumentId } from "../domain/Market.ts"
+
+/** Within so many milliseconds, */
+const WITHIN = 60_000
+/** after so many turns that brought a rejected message, a book is quarantined, */
+const TURNS = 3
+/** until so many milliseconds went by without another. */
+const QUIET = 60_000
+
+/** What is known of one instrument's rejected messages: plain data. */
+interface Rejections {
+  /** When the last ones came, oldest first. */
+  times: Array<number>
+  /** Why the book is quarantined; `undefined` while it is not. */
+  reason: string | undefined
+}
+
+/** Plain data, kept in place. */
+export type Memory = Map<InstrumentId, Rejections>
+
+export const memory = (): Memory => new Map()
+
+export interface Quarantine {
+  /**
+   * A message about an instrument was rejected; whether this begins a quarantine. All that comes in one turn counts as one:
+   * a single operation of the venue can take many messages.
+   */
+  readonly rejected: (id: InstrumentId, why: string, now: number) => boolean
+  /** Why a book is quarantined, for people; `undefined` when it is not. */
+  readonly reason: (id: InstrumentId) => string | undefined
+  /** Ends what has been quiet for long enough, and names it. */
+  readonly expire: (now: number) => ReadonlyArray<InstrumentId>
+  readonly forget: (id: InstrumentId) => void
+}
+
+export const make = (records: Memory): Quarantine => ({
+  rejected: (id, why, now) => {
+    let record = records.get(id)
+    if (record === undefined) records.set(id, (record = { times: [], reason: undefined }))
+    const last = record.times.at(-1)
+    if (last === now) return false
+    record.times = [...record.times.filter((time) => now - time <= WITHIN), now].slice(-TURNS)
+    if (record.reason !== undefined || record.times.length < TURNS) return false
+    record.reason = `quarantined: messages keep being rejected: ${why}`
+    return true
+  },
+  reason: (id) => records.get(id)?.reason,
+  expire: (now) => {
+    const ended: Array<InstrumentId> = []
+    for (const [id, { reason, times }] of records) {
+      if (now - times.at(-1)! < QUIET) continue
+      records.delete(id)
+      if (reason !== undefined) ended.push(id)
+    }
+    return ended
+  },
+  forget: (id) => {
+    records.delete(id)
+  }
+})

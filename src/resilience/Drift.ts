@@ -186,8 +186,3 @@ const compile = (ast: SchemaAST.AST, unreadAbove: ReadonlyArray<string> = []): S
 
 /** What a value must look like for `schema` to decode it, apart from what its filters say. */
 export const shapeOf = <A, I, R>(schema: Schema.Schema<A, I, R>): Shape => compile(schema.ast)
-
-/** Reports every deviation of a parsed JSON value; costs little where there is none. */
-export const compare = (shape: Shape, value: unknown, report: Report): void => {
-  if (!shape.fits(value)) shape.explain(value, "", report)
-}

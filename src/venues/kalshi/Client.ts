@@ -2,6 +2,7 @@
 import { HttpClient, HttpClientRequest } from "@effect/platform"
 import { Clock, Effect, Either, ParseResult, Schema } from "effect"
 import type { CircuitOpen, Snapshot } from "../../resilience/CircuitBreaker.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
 import { RateLimit } from "../../resilience/RateLimit.ts"
 import { makeBreaker, resilient } from "../../resilience/Resilient.ts"
@@ -79,7 +80,8 @@ const observing = (
 export const make = (
   config: KalshiConfig,
   signer: Signer | undefined,
-  clockSkew: ClockSkew
+  clockSkew: ClockSkew,
+  onAnswer: Watch["answer"] = () => {}
 ): Effect.Effect<Client, never, HttpClient.HttpClient | RateLimit> =>
   Effect.gen(function* () {
     const request = HttpJson.request(observing(yield* HttpClient.HttpClient, signer, clockSkew))
@@ -111,6 +113,7 @@ export const make = (
         return request("GET", url, query === undefined ? {} : { query }).pipe(
           resilient({ breaker, limits, quotas: [quota], cost: costOf(path) }),
           Effect.mapError(venueError(`GET ${url}`)),
+          Effect.tap((body) => Effect.map(Clock.currentTimeMillis, (now) => onAnswer(schema, body, now))),
           Effect.flatMap((body) =>
             Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
               failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))

@@ -5,6 +5,7 @@
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { BestQuote, FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
 import { complement } from "../../domain/Money.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import { decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
 import type * as Lifecycle from "./Lifecycle.ts"
@@ -70,6 +71,8 @@ export interface DecoderContext {
   readonly onControl: (control: Control) => void
   /** A new market that is to be looked up. */
   readonly onListing: (listed: MarketListed) => void
+  /** Told of each message that has a type, used or not. */
+  readonly onMessage?: Watch["message"]
 }
 
 export interface Decoder {
@@ -85,7 +88,7 @@ const SAMPLE = 300
 const IGNORED = new Set(["event_lifecycle", "event_fee_update", "multivariate_market_lifecycle"])
 
 export const make = (context: DecoderContext, remembered: Memory = memory()): Decoder => {
-  const { connection, instrument, noPrices, onControl, onFault, tally } = context
+  const { connection, instrument, noPrices, onControl, onFault, onMessage, tally } = context
   const { channels, dropped, snapshotTimes } = remembered
   const sequence = Sequence.make(remembered.numbers)
   const quotes = Quotes.make(remembered.quotes)
@@ -304,6 +307,7 @@ export const make = (context: DecoderContext, remembered: Memory = memory()): De
       try {
         if (!inSequence(message, kind, frame, receivedTime, out)) return
         const events = decode(message, kind, receivedTime, out)
+        onMessage?.(kind, message, receivedTime)
         if (events === undefined) {
           count(tally.errors, "unknown-type")
           onFault(`unknown-type ${kind.slice(0, 40)}`, "a type that the protocol does not name", frame.slice(0, SAMPLE))
@@ -313,6 +317,7 @@ export const make = (context: DecoderContext, remembered: Memory = memory()): De
         for (const event of events) out.push(event)
       } catch (problem) {
         if (!(problem instanceof Fault)) throw problem
+        onMessage?.(kind, message, receivedTime, true)
         const reason = `${kind}: ${problem.path}: ${problem.problem}`
         fault("malformed", reason, frame)
         if (kind === "trade") rejected([], reason, receivedTime, out)

@@ -1,6 +1,7 @@
 /** Kalshi as a venue: its REST and its feed under one configuration; without a usable key the feed is a poll. */
 import type { HttpClient } from "@effect/platform"
 import { Effect, type Scope } from "effect"
+import { DriftLog, watch } from "../../resilience/DriftLog.ts"
 import type { RateLimit } from "../../resilience/RateLimit.ts"
 import type { Observers } from "../Protocol.ts"
 import type { MakeProtocol, Venue } from "../Venue.ts"
@@ -14,6 +15,7 @@ import { KALSHI } from "./Normalize.ts"
 import * as PollFeed from "./PollFeed.ts"
 import * as Protocol from "./Protocol.ts"
 import * as Rest from "./Rest.ts"
+import { channels } from "./Watched.ts"
 
 /** For a tape of this venue. */
 export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
@@ -40,7 +42,8 @@ export const make = (
     const clockSkew = ClockSkew.make()
     const credentials = yield* Credentials.load(config)
     const signer = credentials._tag === "Ready" ? credentials.signer : undefined
-    const client = yield* Client.make(config, signer, clockSkew)
+    const drift = watch(yield* DriftLog, KALSHI, channels)
+    const client = yield* Client.make(config, signer, clockSkew, drift.answer)
     const rest = Rest.make(client)
     if (signer !== undefined) yield* Effect.forkScoped(readLimits(client, rest))
     const markets = Markets.make(config, rest)
@@ -57,6 +60,6 @@ export const make = (
       market: markets.find,
       feed,
       snapshot: (instrument) => rest.orderbook(instrument, signer === undefined ? "poll" : "rest"),
-      protocol: (state) => Protocol.make(observers, state)
+      protocol: (state) => Protocol.make(observers, state, drift.message)
     }
   })

@@ -3,6 +3,7 @@ import { Either } from "effect"
 import type { Answer } from "../../domain/Input.ts"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import { type Connections, type Observer, type Observers, reading, unobserved } from "../Protocol.ts"
 import type { Protocol } from "../Venue.ts"
 import * as Decoder from "./Decoder.ts"
@@ -45,7 +46,12 @@ interface State {
 
 const begin = (): State => ({ connections: new Map(), watched: new Map(), results: new Map(), trades: new Map() })
 
-export const make = (observers: Observers<KalshiObserver>, restored?: unknown): Protocol => {
+/** `onMessage` follows the messages themselves, whoever runs their connection. */
+export const make = (
+  observers: Observers<KalshiObserver>,
+  restored?: unknown,
+  onMessage: Watch["message"] = () => {}
+): Protocol => {
   const state = (restored as State | undefined) ?? begin()
   const { connections, results, trades, watched } = state
   const lifecycle = Lifecycle.make((ticker) => watched.get(ticker), results)
@@ -85,7 +91,8 @@ export const make = (observers: Observers<KalshiObserver>, restored?: unknown): 
             instruments: () => instruments.values(),
             lifecycle,
             ...memory.terms,
-            ...observer
+            ...observer,
+            onMessage
           },
           memory.decoder
         )

@@ -3,6 +3,7 @@
  * may be missing or `null`; unknown keys and unknown words are tolerated.
  */
 import { Schema } from "effect"
+import * as Unread from "./Unread.ts"
 
 /** A key that may be missing or `null`, which means the same everywhere here. */
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
@@ -39,7 +40,7 @@ export const Market = Schema.Struct({
   price_level_structure: text,
   price_ranges: optional(Schema.Array(PriceRange)),
   mve_collection_ticker: text
-})
+}).annotations(Unread.inMarket)
 export type Market = typeof Market.Type
 
 /** A page of `/markets`: entries are decoded one by one, so that one bad market costs one market. */
@@ -60,10 +61,12 @@ export const Event = Schema.Struct({
   fee_type_override: text,
   fee_multiplier_override: number,
   markets: optional(Schema.Array(Schema.Unknown))
-})
+}).annotations(Unread.inEvent)
 export type Event = typeof Event.Type
 
-export const EventsPage = Schema.Struct({ events: optional(Schema.Array(Event)), cursor: text })
+export const EventsPage = Schema.Struct({ events: optional(Schema.Array(Event)), cursor: text }).annotations(
+  Unread.inEventsPage
+)
 
 /** `GET /events/{event_ticker}`: the markets beside the event, or inside it when asked to be nested. */
 export const SingleEvent = Schema.Struct({ event: Event, markets: optional(Schema.Array(Schema.Unknown)) })
@@ -77,7 +80,7 @@ export const Series = Schema.Struct({
   tags: optional(Schema.Array(Schema.String)),
   fee_type: text,
   fee_multiplier: number
-})
+}).annotations(Unread.inSeries)
 export type Series = typeof Series.Type
 
 export const SeriesList = Schema.Struct({ series: optional(Schema.Array(Series)) })
@@ -127,10 +130,10 @@ export const ExchangeStatus = Schema.Struct({
         description: text,
         exchange_active: Schema.Boolean,
         trading_active: Schema.Boolean
-      })
+      }).annotations(Unread.inStatus)
     )
   )
-})
+}).annotations(Unread.inStatus)
 export type ExchangeStatus = typeof ExchangeStatus.Type
 
 const AccountBucket = Schema.Struct({
@@ -169,7 +172,7 @@ export const Trade = Schema.Struct({
   taker_outcome_side: text,
   taker_side: text,
   created_time: Schema.String
-})
+}).annotations(Unread.inTrade)
 export type Trade = typeof Trade.Type
 
 export const TradesPage = Schema.Struct({ trades: optional(Schema.Array(Trade)), cursor: text })
@@ -182,7 +185,9 @@ export const Candlestick = Schema.Struct({
   end_period_ts: Schema.Int,
   yes_bid: optional(Quotes),
   yes_ask: optional(Quotes),
-  price: optional(Schema.Struct({ ...Quotes.fields, mean_dollars: text, previous_dollars: text })),
+  price: optional(
+    Schema.Struct({ ...Quotes.fields, mean_dollars: text, previous_dollars: text }).annotations(Unread.inCandlePrices)
+  ),
   volume_fp: text,
   open_interest_fp: text
 })
@@ -238,7 +243,7 @@ export const SubscribedMessage = Schema.Struct({
   type: Schema.Literal("subscribed"),
   id: optional(Schema.Int),
   msg: Schema.Struct({ channel: Schema.String, sid: Schema.Int })
-})
+}).annotations(Unread.inEnvelope)
 
 /** `error`: of a command when it has an `id`, of a running channel when it has a `sid`, §7.3. */
 export const ErrorMessage = Schema.Struct({
@@ -251,7 +256,7 @@ export const ErrorMessage = Schema.Struct({
     market_ticker: text,
     market_tickers: optional(Schema.Array(Schema.String))
   })
-})
+}).annotations(Unread.inEnvelope)
 
 /** The message of `market_lifecycle_v2`, §7.6; all times in seconds. */
 export const LifecycleMessage = Schema.Struct({
@@ -266,7 +271,86 @@ export const LifecycleMessage = Schema.Struct({
   price_ranges: optional(Schema.Array(PriceRange)),
   yes_sub_title: text,
   additional_metadata: optional(
-    Schema.Struct({ name: text, title: text, yes_sub_title: text, no_sub_title: text, event_ticker: text })
+    Schema.Struct({ name: text, title: text, yes_sub_title: text, no_sub_title: text, event_ticker: text }).annotations(
+      Unread.inLifecycleMetadata
+    )
   )
-})
+}).annotations(Unread.inLifecycle)
 export type LifecycleMessage = typeof LifecycleMessage.Type
+
+/** What every message of the socket bears; the channels of books, trades and markets are numbered, §7.5 and §7.6. */
+const envelope = {
+  id: optional(Schema.Int),
+  sid: Schema.Int,
+  sending_ts_ms: optional(Schema.Int)
+}
+const numbered = { ...envelope, seq: Schema.Int }
+
+/** Times of a message, in milliseconds and as they were told before. */
+const stamps = { ts: optional(Schema.Union(Schema.String, Schema.Number)), ts_ms: optional(Schema.Int) }
+
+/** The first word about a market, and a fresh start after; the list of an empty side is missing, §7.6. */
+export const OrderbookSnapshotMessage = Schema.Struct({
+  type: Schema.Literal("orderbook_snapshot"),
+  ...numbered,
+  msg: Schema.Struct({
+    market_ticker: Schema.String,
+    market_id: text,
+    yes_dollars_fp: levels,
+    no_dollars_fp: levels
+  })
+})
+
+/** A signed change of one level, §7.6. */
+export const OrderbookDeltaMessage = Schema.Struct({
+  type: Schema.Literal("orderbook_delta"),
+  ...numbered,
+  msg: Schema.Struct({
+    market_ticker: Schema.String,
+    market_id: text,
+    price_dollars: Schema.String,
+    delta_fp: Schema.String,
+    side: Schema.Literal("yes", "no"),
+    ...stamps
+  }).annotations(Unread.inDelta)
+})
+
+/** A trade, §7.6. */
+export const TradeMessage = Schema.Struct({
+  type: Schema.Literal("trade"),
+  ...numbered,
+  msg: Schema.Struct({
+    trade_id: Schema.String,
+    market_ticker: Schema.String,
+    yes_price_dollars: Schema.String,
+    no_price_dollars: text,
+    count_fp: Schema.String,
+    taker_side: text,
+    taker_outcome_side: text,
+    taker_book_side: text,
+    is_block_trade: optional(Schema.Boolean),
+    ...stamps
+  })
+})
+
+/** The quotes and totals of a market, not numbered, §7.6. */
+export const TickerMessage = Schema.Struct({
+  type: Schema.Literal("ticker"),
+  ...envelope,
+  msg: Schema.Struct({
+    market_ticker: Schema.String,
+    yes_bid_dollars: Schema.String,
+    yes_ask_dollars: Schema.String,
+    yes_bid_size_fp: text,
+    yes_ask_size_fp: text,
+    ...stamps
+  }).annotations(Unread.inTicker)
+})
+
+/** The life of a market, with its envelope, §7.6. */
+export const MarketLifecycleMessage = Schema.Struct({
+  type: Schema.Literal("market_lifecycle_v2"),
+  ...envelope,
+  seq: optional(Schema.Int),
+  msg: LifecycleMessage
+})

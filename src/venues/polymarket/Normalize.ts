@@ -6,6 +6,7 @@ import { Either } from "effect"
 import { instrumentId, type Instrument, type InstrumentId, type Market, marketId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
 import { formatDecimal } from "../../domain/Money.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import { array, decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
 import { gridOf, listedMarket } from "./Markets.ts"
@@ -87,6 +88,8 @@ export interface DecoderContext {
   readonly tally: Tally
   /** Told once for each kind of fault: a sample for the log. */
   readonly onFault: (kind: string, detail: string, sample: string) => void
+  /** Told of each message that has a type, used or not. */
+  readonly onMessage?: Watch["message"]
 }
 
 /** Reads one frame into `out`, in the order in which its messages stand. Never throws. */
@@ -96,7 +99,7 @@ const NAMES = /"(?:market|asset_?id)":\s?"?(0x[0-9a-fA-F]+|\d+)(?=[",}\s])/g
 const SAMPLE = 300
 
 export const makeDecoder = (context: DecoderContext): Decoder => {
-  const { connection, instrument, onFault, tally } = context
+  const { connection, instrument, onFault, onMessage, tally } = context
 
   const rejected = (
     ids: ReadonlyArray<InstrumentId>,
@@ -246,6 +249,7 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
     }
     try {
       const events = decode(value, kind, receivedTime)
+      onMessage?.(kind, value, receivedTime)
       if (events === undefined) {
         count(tally.errors, "unknown-type")
         onFault(
@@ -259,6 +263,7 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
       for (const event of events) out.push(event)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
+      onMessage?.(kind, value, receivedTime, true)
       const problem = `${kind}: ${fault.path}: ${fault.problem}`
       count(tally.errors, "malformed")
       onFault(`malformed ${kind}`, problem, frame.slice(0, SAMPLE))

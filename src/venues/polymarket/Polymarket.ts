@@ -1,6 +1,7 @@
 /** Polymarket as a venue: its REST, its feed and its verifier under one configuration. */
 import type { HttpClient } from "@effect/platform"
 import { Effect, type Scope } from "effect"
+import { DriftLog, watch } from "../../resilience/DriftLog.ts"
 import type { RateLimit } from "../../resilience/RateLimit.ts"
 import type { Observer, Observers } from "../Protocol.ts"
 import type { MakeProtocol, Venue } from "../Venue.ts"
@@ -9,6 +10,7 @@ import * as Feed from "./Feed.ts"
 import * as Protocol from "./Protocol.ts"
 import { POLYMARKET } from "./Reading.ts"
 import * as Rest from "./Rest.ts"
+import { channels } from "./Watched.ts"
 
 /** For a tape of this venue. */
 export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
@@ -17,12 +19,13 @@ export const make = (
   config: PolymarketConfig
 ): Effect.Effect<Venue, never, HttpClient.HttpClient | RateLimit | Scope.Scope> =>
   Effect.gen(function* () {
-    const rest = yield* Rest.make(config)
+    const drift = watch(yield* DriftLog, POLYMARKET, channels)
+    const rest = yield* Rest.make(config, undefined, drift.answer)
     const observers: Observers<Observer> = new Map()
     return {
       id: POLYMARKET,
       ...rest,
       feed: yield* Feed.make(config, rest, observers),
-      protocol: (state) => Protocol.make(observers, state)
+      protocol: (state) => Protocol.make(observers, state, drift.message)
     }
   })

@@ -1,6 +1,7 @@
 /** How Polymarket's inputs are read: frames by a decoder for each connection, books of REST beside them. */
 import { Either } from "effect"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import { type Connections, type Observer, type Observers, reading, unobserved } from "../Protocol.ts"
 import type { Protocol } from "../Venue.ts"
 import { makeDecoder, restSnapshot } from "./Normalize.ts"
@@ -14,7 +15,12 @@ interface State {
 
 const begin = (): State => ({ connections: new Map(), verifier: Verifier.memory() })
 
-export const make = (observers: Observers<Observer>, restored?: unknown): Protocol => {
+/** `onMessage` follows the messages themselves, whoever runs their connection. */
+export const make = (
+  observers: Observers<Observer>,
+  restored?: unknown,
+  onMessage: Watch["message"] = () => {}
+): Protocol => {
   const state = (restored as State | undefined) ?? begin()
   return {
     state,
@@ -28,7 +34,8 @@ export const make = (observers: Observers<Observer>, restored?: unknown): Protoc
           connection: name,
           instrument: (assetId) => instruments.get(assetId),
           instruments: () => instruments.values(),
-          ...observer
+          ...observer,
+          onMessage
         })
         return ({ frames, receivedTime }, out: Array<FeedEvent>) => {
           const from = out.length

@@ -6,6 +6,7 @@ import type { Instrument, Market } from "../../domain/Market.ts"
 import { SCALE } from "../../domain/Money.ts"
 import { isAbout, slugOf } from "../../domain/Topic.ts"
 import type { CircuitOpen } from "../../resilience/CircuitBreaker.ts"
+import type { Watch } from "../../resilience/DriftLog.ts"
 import * as HttpJson from "../../resilience/HttpJson.ts"
 import { RateLimit } from "../../resilience/RateLimit.ts"
 import { makeBreaker, resilient } from "../../resilience/Resilient.ts"
@@ -103,7 +104,8 @@ const pages = ({ check, fetch, maxPages, name }: List): Stream.Stream<MarketPage
 
 export const make = (
   config: PolymarketConfig,
-  maxPages = MAX_PAGES
+  maxPages = MAX_PAGES,
+  onAnswer: Watch["answer"] = () => {}
 ): Effect.Effect<Rest, never, HttpClient.HttpClient | RateLimit> =>
   Effect.gen(function* () {
     const request = HttpJson.request(yield* HttpClient.HttpClient)
@@ -122,6 +124,7 @@ export const make = (
       request("GET", url, query === undefined ? {} : { query }).pipe(
         ways[way],
         Effect.mapError(venueError(`GET ${url}`)),
+        Effect.tap((body) => Effect.map(Clock.currentTimeMillis, (now) => onAnswer(schema, body, now))),
         Effect.flatMap((body) =>
           Effect.mapError(Schema.decodeUnknown(schema)(body), (error) =>
             failed("protocol", `GET ${url}`, ParseResult.TreeFormatter.formatErrorSync(error).slice(0, 500))

@@ -3,6 +3,7 @@
  * endpoints and the socket, and numbers in market metadata; unknown keys are ignored.
  */
 import { Schema } from "effect"
+import * as Unread from "./Unread.ts"
 
 const NullishString = Schema.optionalWith(Schema.String, { nullable: true, as: "Option" })
 const NumberOrText = Schema.Union(Schema.Number, Schema.String)
@@ -105,7 +106,7 @@ export const NewMarketMessage = Schema.Struct({
   tags: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [], nullable: true }),
   active: Schema.optional(Schema.Boolean),
   order_price_min_tick_size: NullishString
-})
+}).annotations(Unread.inNewMarket)
 export type NewMarketMessage = typeof NewMarketMessage.Type
 
 export const MarketResolvedMessage = Schema.Struct({
@@ -115,7 +116,7 @@ export const MarketResolvedMessage = Schema.Struct({
   winning_asset_id: Schema.optional(Schema.String),
   winning_outcome: Schema.optional(Schema.String),
   timestamp: Schema.String
-})
+}).annotations(Unread.inMarketResolved)
 
 /** `GET /book`, §2.3. Key order is part of the hash (§5.3). */
 export const RestBook = Schema.Struct({
@@ -137,7 +138,7 @@ export type RestBook = typeof RestBook.Type
 export const ClobPage = Schema.Struct({
   data: Schema.Array(Schema.Unknown),
   next_cursor: Schema.String
-})
+}).annotations(Unread.inClobPage)
 
 /** The long market object of the CLOB, §2.2. */
 export const ClobMarket = Schema.Struct({
@@ -158,10 +159,10 @@ export const ClobMarket = Schema.Struct({
       token_id: Schema.String,
       outcome: Schema.String,
       winner: Schema.optionalWith(Schema.Boolean, { default: () => false })
-    })
+    }).annotations(Unread.inClobToken)
   ),
   tags: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [], nullable: true })
-})
+}).annotations(Unread.inClobMarket)
 export type ClobMarket = typeof ClobMarket.Type
 
 /** A page of `/markets/keyset`, §3; the last one has no `next_cursor`. */
@@ -177,7 +178,7 @@ const Tag = Schema.Struct({
   id: NumberOrText,
   label: Schema.optional(Schema.String),
   slug: Schema.optional(Schema.String)
-})
+}).annotations(Unread.inTag)
 
 export const GammaTag = Tag
 
@@ -212,9 +213,9 @@ export const GammaMarket = Schema.Struct({
         title: Schema.optional(Schema.String),
         category: NullishString,
         tags: Schema.optionalWith(Schema.Array(Tag), { default: () => [], nullable: true })
-      })
+      }).annotations(Unread.inGammaEvent)
     ),
     { default: () => [], nullable: true }
   )
-})
+}).annotations(Unread.inGammaMarket)
 export type GammaMarket = typeof GammaMarket.Type

@@ -13,6 +13,7 @@ import * as Resync from "./collector/Resync.ts"
 import * as Unreachable from "./collector/Unreachable.ts"
 import * as Http from "./http/Http.ts"
 import type { ListenError } from "./http/Listener.ts"
+import { DriftLog } from "./resilience/DriftLog.ts"
 import { RateLimit } from "./resilience/RateLimit.ts"
 import type { Settings } from "./Settings.ts"
 import type { Database } from "./storage/Database.ts"
@@ -25,7 +26,7 @@ import { Tape } from "./tape/Tape.ts"
 import * as Venues from "./venues/Venues.ts"
 
 /** What runs in a collector, for whoever looks at it: HTTP, the live view, a REPL. */
-export type Services = Books | Bus | Catalog | Database | EventWriter | Feeds | MarketStore | SqlClient
+export type Services = Books | Bus | Catalog | Database | DriftLog | EventWriter | Feeds | MarketStore | SqlClient
 
 export type StartError = SqlError | DirectoryLocked | DirectoryUnusable
 
@@ -51,7 +52,7 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
         Layer.provideMerge(stage("database")(storage))
       )
     })
-  ).pipe(Layer.provide(RateLimit.layer), Layer.provide(NodeHttpClient.layerUndici))
+  ).pipe(Layer.provide(RateLimit.layer), Layer.provide(NodeHttpClient.layerUndici), Layer.provideMerge(DriftLog.layer))
 
 /** The collector with its HTTP interface: the whole program. */
 export const layer = (settings: Settings): Layer.Layer<Services, StartError | ListenError> =>

@@ -117,6 +117,15 @@ const feeds = HttpApiGroup.make("feeds")
   .prefix("/api/v1")
   .annotate(OpenApi.Title, "Feeds")
 
+const drift = HttpApiGroup.make("drift")
+  .add(
+    HttpApiEndpoint.get("list", "/drift")
+      .addSuccess(S.DriftList)
+      .annotate(OpenApi.Summary, "Where the venues' messages differ from what is known of them, with a sample of each")
+  )
+  .prefix("/api/v1")
+  .annotate(OpenApi.Title, "Drift")
+
 /** The answer to a request without the token, where there is one; see Access. */
 const unauthorized = {
   description: "http.token is set, and this is not it",
@@ -168,6 +177,7 @@ export class Api extends HttpApi.make("parallax")
   .add(markets)
   .add(books)
   .add(feeds)
+  .add(drift)
   .annotate(OpenApi.Title, "Parallax")
   .annotate(OpenApi.Version, "1")
   .annotate(

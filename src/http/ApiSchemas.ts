@@ -134,8 +134,28 @@ export const FeedList = Schema.Struct({
 }).annotations({ identifier: "FeedList" })
 export type FeedList = typeof FeedList.Type
 
+const Drift = Schema.Struct({
+  venue: VenueId,
+  channel: Schema.String.annotations({ description: "The type of the message, or the request that it answers" }),
+  path: Schema.String.annotations({ description: "As `msg.levels[].size`; empty for the message as such" }),
+  kind: Schema.Literal("unknown", "missing", "type", "other").annotations({
+    description:
+      "unknown: a field that the protocol is not known to have; missing: one that it should have; type: a value of " +
+      "another type; other: everything after the venue's list was full"
+  }),
+  count: Schema.Number.annotations({
+    description: "In the messages that were compared; of frequent ones every 64th is"
+  }),
+  firstSeen: Time,
+  lastSeen: Time,
+  sample: Schema.String.annotations({ description: "The value, or what lacks it, the first time, cut" })
+}).annotations({ identifier: "Drift" })
+
+export const DriftList = Schema.Struct({ drift: Schema.Array(Drift) }).annotations({ identifier: "DriftList" })
+export type DriftList = typeof DriftList.Type
+
 export const Part = Schema.Struct({
-  part: Schema.Literal("database", "writer", "catalog", "feed", "books", "breaker"),
+  part: Schema.Literal("database", "writer", "catalog", "feed", "books", "breaker", "drift"),
   venue: Schema.NullOr(VenueId),
   state: Schema.Literal("up", "degraded", "starting", "down"),
   since: TimeOrNull,

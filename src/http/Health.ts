@@ -6,6 +6,7 @@ import { Catalog, type CatalogInfo } from "../collector/Catalog.ts"
 import { Feeds } from "../collector/Feeds.ts"
 import type { VenueId } from "../domain/Market.ts"
 import type { BookStatus } from "../domain/MarketEvent.ts"
+import { type Drift, DriftLog } from "../resilience/DriftLog.ts"
 import { Database, type DatabaseStatus } from "../storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../storage/EventWriter.ts"
 import type { BreakerInfo, ConnectionInfo } from "../venues/Venue.ts"
@@ -102,6 +103,18 @@ export const breakerPart = ({ lastFailure, name, nextAttempt, since, state }: Br
   ].join("; ")
 })
 
+/** Messages that changed are told, not held against the service: what cannot be used shows in the books. */
+export const driftPart = (drift: ReadonlyArray<Drift>): Part => ({
+  part: "drift",
+  venue: null,
+  state: "up",
+  since: drift.length === 0 ? null : Math.max(...drift.map(({ firstSeen }) => firstSeen)),
+  detail:
+    drift.length === 0
+      ? "messages are what the protocols say"
+      : `${drift.length} ${drift.length === 1 ? "kind" : "kinds"} of drift; see /api/v1/drift`
+})
+
 export type Readiness = "ready" | "degraded" | "unready"
 
 export const readiness = (parts: ReadonlyArray<Part>): Readiness =>
@@ -135,7 +148,8 @@ export const parts: Effect.Effect<
         feedPart(info.venue, connections),
         booksPart(info.venue, statuses.get(info.venue))
       ]),
-    ...breakers.filter(({ state }) => state !== "closed").map((breaker) => breakerPart(breaker, breaker.venue))
+    ...breakers.filter(({ state }) => state !== "closed").map((breaker) => breakerPart(breaker, breaker.venue)),
+    driftPart((yield* DriftLog).list())
   ]
 })
 

@@ -5,6 +5,7 @@ import { Effect, Layer } from "effect"
 import * as Access from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as BooksHandlers from "./BooksHandlers.ts"
+import * as DriftHandlers from "./DriftHandlers.ts"
 import * as FeedsHandlers from "./FeedsHandlers.ts"
 import * as Health from "./Health.ts"
 import * as Listener from "./Listener.ts"
@@ -24,7 +25,7 @@ const routes = Layer.mergeAll(
   Refusals.layer
 ).pipe(
   Layer.provideMerge(HttpApiBuilder.api(Api)),
-  Layer.provide([BooksHandlers.layer, FeedsHandlers.layer, Health.layer, MarketsHandlers.layer])
+  Layer.provide([BooksHandlers.layer, DriftHandlers.layer, FeedsHandlers.layer, Health.layer, MarketsHandlers.layer])
 )
 
 /** Ids are long, the more so when every sign of them is escaped. */

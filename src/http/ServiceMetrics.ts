@@ -3,6 +3,7 @@ import { Clock, Effect, Metric, Queue } from "effect"
 import { Books } from "../collector/Books.ts"
 import { Catalog } from "../collector/Catalog.ts"
 import { Feeds } from "../collector/Feeds.ts"
+import { DriftLog } from "../resilience/DriftLog.ts"
 import { Database } from "../storage/Database.ts"
 import { EventWriter } from "../storage/EventWriter.ts"
 import type { ConnectionInfo, ConnectionState } from "../venues/Venue.ts"
@@ -117,6 +118,7 @@ export const families: Effect.Effect<ReadonlyArray<MetricFamily>, never, Service
   // A size below zero counts those who wait for something to come.
   const resyncs = Math.max(0, yield* Queue.size(books.resyncRequests))
   const fibers = yield* Metric.value(Metric.fiberActive)
+  const drift = (yield* DriftLog).list()
   const now = yield* Clock.currentTimeMillis
   const { mismatches, unverifiable, verified, ...applied } = books.counters
   return [
@@ -137,6 +139,11 @@ export const families: Effect.Effect<ReadonlyArray<MetricFamily>, never, Service
       "parallax_book_events_total",
       "Events that reached the books, by what became of them",
       Object.entries(applied).map(([kind, count]) => sample(count, { kind }))
+    ),
+    counter(
+      "parallax_drift_total",
+      "Deviations of messages from what is known of them, in those that were compared",
+      drift.map(({ channel, count, kind, path, venue }) => sample(count, { venue, channel, path, kind }))
     ),
     gauge("parallax_fibers", "Fibers that are alive", [sample(Number(fibers.count))]),
     gauge("parallax_resync_queue", "Books that wait for a fresh snapshot", [sample(resyncs)]),

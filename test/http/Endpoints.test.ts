@@ -390,7 +390,8 @@ describe("the interface", () => {
           "/api/v1/markets/{id}",
           "/api/v1/books",
           "/api/v1/books/{instrumentId}",
-          "/api/v1/feeds"
+          "/api/v1/feeds",
+          "/api/v1/drift"
         ])
         const references = [...JSON.stringify(json).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)]
         assert.isAbove(references.length, 10)

@@ -195,7 +195,8 @@ describe("readiness", () => {
             ["writer", null, "up"],
             ["catalog", "polymarket", "up"],
             ["feed", "polymarket", "up"],
-            ["books", "polymarket", "up"]
+            ["books", "polymarket", "up"],
+            ["drift", null, "up"]
           ]
         )
         assert.strictEqual(parts[0]?.since, "2026-11-22T10:15:00.123Z")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Logger, Schema, TestClock } from "effect"
+import { Effect, FastCheck as fc, Layer, Logger, Schema, TestClock } from "effect"
 import { type Drift, DriftLog, frequent, make, rare, watch } from "../../src/resilience/DriftLog.ts"
 
 const Message = Schema.Struct({ type: Schema.String, price: Schema.String })
@@ -115,7 +115,7 @@ it.scoped("each kind is told once in the log, and without a layer nothing is kep
       note("kalshi", "trade", "size", "missing", { price: 5 }, 1)
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(list().length, 2)
-    }).pipe(Effect.provide(DriftLog.layer), Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+    }).pipe(Effect.provide(Layer.provideMerge(DriftLog.layer, Logger.replace(Logger.defaultLogger, logger))))
     const said = ["a message is not what the protocol says"]
     const about = { venue: "kalshi", channel: "trade" }
     assert.deepStrictEqual(lines, [

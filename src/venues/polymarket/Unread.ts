@@ -59,3 +59,6 @@ export const inNewMarket = keys(`
 
 /** `market_resolved` (§5.2). */
 export const inMarketResolved = keys("event_message id tags")
+
+/** A page of Gamma's keyset list (§3). */
+export const inGammaPage = keys("$schema")

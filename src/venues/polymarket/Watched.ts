@@ -16,7 +16,9 @@ const messages: ReadonlyArray<readonly [string, Channel]> = [
 ]
 
 /** Lists whose entries are decoded one by one, with what the entries are. */
-const GammaPage = Schema.Struct({ ...Wire.GammaPage.fields, markets: Schema.Array(Wire.GammaMarket) })
+const GammaPage = Schema.Struct({ ...Wire.GammaPage.fields, markets: Schema.Array(Wire.GammaMarket) }).annotations(
+  Unread.inGammaPage
+)
 const ClobPage = Schema.Struct({ ...Wire.ClobPage.fields, data: Schema.Array(Wire.ClobMarket) }).annotations(
   Unread.inClobPage
 )

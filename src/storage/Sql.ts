@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import type { CopySink } from "./CopySink.ts"
 import { Database, type DatabaseConfig } from "./Database.ts"
 import * as DatabaseMonitor from "./DatabaseMonitor.ts"
-import * as DirectoryLock from "./DirectoryLock.ts"
+import * as DirectoryLock from "../resilience/DirectoryLock.ts"
 import * as PgliteClient from "./PgliteClient.ts"
 
 /** What the stores are built on. */

@@ -65,11 +65,16 @@ const rules: ReadonlyArray<Rule> = [
     ],
     packages: ["effect", "@effect/platform", "@effect/experimental", "node"]
   },
-  { of: "src/tape/**", imports: ["src/domain/**"], packages: ["effect", "@effect/platform", "node"] },
+  {
+    of: "src/tape/**",
+    // Every segment names the version of the program.
+    imports: ["src/domain/**", "src/resilience/**", "package.json"],
+    packages: ["effect", "@effect/platform", "node"]
+  },
   { of: "src/bus/**", imports: ["src/domain/**"], packages: ["effect", "@effect/platform"] },
   {
     of: "src/storage/**",
-    imports: ["src/domain/**", "src/bus/**", "src/tape/**"],
+    imports: ["src/domain/**", "src/resilience/**", "src/bus/**", "src/tape/**"],
     packages: [
       "effect",
       "@effect/platform",
@@ -102,6 +107,7 @@ const rules: ReadonlyArray<Rule> = [
       "src/domain/**",
       "src/simulator/**",
       "src/repl/**",
+      "src/tape/**",
       "src/App.ts",
       "src/Settings.ts",
       "src/Parallax.ts",

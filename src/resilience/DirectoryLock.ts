@@ -1,5 +1,5 @@
 /**
- * Keeps two processes from opening one database directory, which the embedded database does not notice.
+ * Keeps two processes from working in one directory: neither the embedded database nor the tape would notice.
  *
  * The lock is a file beside the directory that says who holds it. A holder that died leaves it behind, so whoever finds
  * one looks for the holder. A process id is not enough for that: ids are used again, above all 1 in a container. It is

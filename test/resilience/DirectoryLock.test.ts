@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, TestClock, TestServices } from "effect"
-import * as DirectoryLock from "../../src/storage/DirectoryLock.ts"
-import { temporaryDirectory } from "./Databases.ts"
+import * as DirectoryLock from "../../src/resilience/DirectoryLock.ts"
+import { temporaryDirectory } from "../storage/Databases.ts"
 
 /** A database directory that does not exist yet. */
 const directory = Effect.map(temporaryDirectory, (base) => join(base, "data", "db"))

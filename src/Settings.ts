@@ -14,6 +14,7 @@ import {
 import { Allowed, section, setting } from "./domain/Setting.ts"
 import { isExposed, TOKEN } from "./http/Access.ts"
 import { DatabaseConfig } from "./storage/Database.ts"
+import { TapeConfig } from "./tape/TapeConfig.ts"
 import { platforms } from "./venues/Venues.ts"
 
 const HostName = Schema.String.pipe(Schema.pattern(/^[\w.:-]+$/)).annotations({
@@ -54,6 +55,7 @@ export const Settings = Schema.Struct({
   log: section(LogConfig),
   data_dir: setting(Schema.NonEmptyString, "./data", "where the embedded database and other files are kept"),
   database: section(DatabaseConfig),
+  tape: section(TapeConfig),
   platforms: section(platforms)
 }).annotations({ identifier: "Settings" })
 export type Settings = typeof Settings.Type

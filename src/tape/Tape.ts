@@ -2,8 +2,18 @@
  * The record of every input, in the order in which it was used, written before anything that follows from it leaves the
  * process. What everything else can be rebuilt from.
  */
+import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
+import packageJson from "../../package.json" with { type: "json" }
 import type { Input } from "../domain/Input.ts"
+import * as DirectoryLock from "../resilience/DirectoryLock.ts"
+import type { TapeConfig } from "./TapeConfig.ts"
+import * as TapeWriter from "./TapeWriter.ts"
+
+export type TapeStartError = DirectoryLock.DirectoryLocked | DirectoryLock.DirectoryUnusable | TapeWriter.TapeUnusable
+
+/** Where the tape lies. */
+export const directoryIn = (dataDir: string): string => join(dataDir, "tape")
 
 export interface TapeStatus {
   /** The number of this run: microseconds since the epoch at its start, greater than that of every run before. */
@@ -54,6 +64,19 @@ export class Tape extends Context.Tag("parallax/tape/Tape")<
     readonly status: Effect.Effect<TapeStatus>
   }
 >() {
+  /** Records in `<dataDir>/tape`, which no other process may write to; records nothing where that is turned off. */
+  static readonly layer = (config: TapeConfig, dataDir: string): Layer.Layer<Tape, TapeStartError> => {
+    if (!config.enabled) return Tape.layerNone
+    const directory = directoryIn(dataDir)
+    return Layer.scoped(
+      Tape,
+      DirectoryLock.acquire(directory).pipe(
+        Effect.zipRight(TapeWriter.make({ config, directory, program: packageJson.version })),
+        Effect.map(Tape.of)
+      )
+    )
+  }
+
   /** Numbers inputs and records nothing. */
   static readonly layerNone: Layer.Layer<Tape> = Layer.sync(Tape, () => {
     let last = 0

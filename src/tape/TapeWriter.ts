@@ -1,0 +1,168 @@
+/**
+ * Writes the tape. Records are appended in memory; one fiber writes all that has gathered, segment by segment, and tries
+ * again for as long as the disk refuses. Another one compresses what is complete and lets the oldest go.
+ */
+import { mkdir } from "node:fs/promises"
+import { Cause, Clock, Data, Duration, Effect, Schedule } from "effect"
+import type { Input } from "../domain/Input.ts"
+import * as Archive from "./Archive.ts"
+import type { MakeFile } from "./OpenSegment.ts"
+import * as Pump from "./Pump.ts"
+import * as Recovery from "./Recovery.ts"
+import { States } from "./States.ts"
+import type { TapeConfig } from "./TapeConfig.ts"
+import * as TapeDirectory from "./TapeDirectory.ts"
+import * as TapeMetrics from "./TapeMetrics.ts"
+import { TapeQueue } from "./TapeQueue.ts"
+import { Waiters } from "./Waiters.ts"
+
+const MEGABYTE = 1_000_000
+/** Between attempts to write to a disk that refuses: 0.1 s, doubling to 5 s, give or take a fifth. */
+const retryDelay = Schedule.exponential("100 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jittered
+)
+/** How often age is looked at, when no segment is completed. */
+const HOUSEKEEPING = Duration.minutes(5)
+
+/** The tape's folder cannot be made or read. */
+export class TapeUnusable extends Data.TaggedError("TapeUnusable")<{
+  readonly directory: string
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `the tape in ${this.directory} cannot be used: ${Pump.describe(this.cause)}`
+  }
+}
+
+export interface WriterOptions {
+  readonly config: TapeConfig
+  readonly directory: string
+  /** The version of the program. */
+  readonly program: string
+  readonly makeFile?: MakeFile
+}
+
+/** The tape in a folder that nobody else writes to. Closing it writes what waits, and forces it to the disk. */
+export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeMillis()
+    const unusable = (cause: unknown) => new TapeUnusable({ directory, cause })
+    yield* Effect.tryPromise({ try: () => mkdir(directory, { recursive: true }), catch: unusable })
+    const before = yield* Effect.mapError(Recovery.recover(directory), unusable)
+    const run = Math.max(Math.floor(now() * 1000), before + 1)
+
+    const queue = new TapeQueue(
+      { segmentBytes: config.segment_mb * MEGABYTE, bufferBytes: config.buffer_mb * MEGABYTE },
+      now()
+    )
+    const states = new States(directory, run)
+    const waiters = new Waiters()
+    const work = Effect.unsafeMakeLatch(true)
+    const housework = Effect.unsafeMakeLatch(true)
+    let complete: Archive.Held = { segments: 0, bytes: 0 }
+
+    const measured = (): Archive.Held => {
+      const open = pump.current()
+      return {
+        segments: complete.segments + (open === undefined ? 0 : 1),
+        bytes: complete.bytes + (open?.bytes ?? 0)
+      }
+    }
+    const onChange = () => {
+      const { bytes, segments } = measured()
+      TapeMetrics.waitingBytes.unsafeUpdate(queue.waiting, [])
+      TapeMetrics.segments.unsafeUpdate(segments, [])
+      TapeMetrics.diskBytes.unsafeUpdate(bytes, [])
+      waiters.look()
+    }
+    const onComplete = (bytes: number) => {
+      complete = { segments: complete.segments + 1, bytes: complete.bytes + bytes }
+      housework.unsafeOpen()
+    }
+    const pump = Pump.make({ config, directory, run, program, makeFile, queue, states, onComplete, onChange })
+
+    const write = Effect.retry(pump.step, retryDelay).pipe(
+      Effect.repeat({ while: (more) => more }),
+      Effect.catchAllCause((cause) =>
+        Cause.isInterrupted(cause) ? Effect.failCause(cause) : Effect.logError("the tape's writer failed", cause)
+      )
+    )
+
+    const isComplete = (files: TapeDirectory.Files) =>
+      files.run < run || (files.run === run && files.after < (pump.current()?.after ?? queue.oldest.after))
+    const retention = { maxBytes: config.max_mb * MEGABYTE, keep: Duration.days(config.keep_days) }
+    const retain = Effect.gen(function* () {
+      complete = yield* Archive.retain(directory, isComplete, retention, yield* Clock.currentTimeMillis)
+      onChange()
+    }).pipe(
+      Effect.catchAll((cause) => Effect.logWarning("the tape could not be looked through", cause)),
+      Effect.uninterruptible
+    )
+    const keepHouse = Effect.gen(function* () {
+      yield* housework.close
+      yield* retain
+      yield* Archive.compress(directory, isComplete)
+      yield* retain
+      yield* Effect.race(housework.await, Effect.sleep(HOUSEKEEPING))
+    })
+
+    // The first segment is there before the first record, if the disk lets it.
+    yield* Effect.ignore(pump.step)
+    yield* Effect.addFinalizer(() => pump.close)
+    yield* Effect.forkScoped(Effect.forever(keepHouse))
+    if (config.fsync === "second") yield* Effect.forkScoped(Effect.repeat(pump.force, Schedule.spaced("1 second")))
+    yield* Effect.forkScoped(Effect.forever(work.await.pipe(Effect.zipRight(work.close), Effect.zipRight(write))))
+
+    let storedTo = 0
+    const noting = Effect.unsafeMakeSemaphore(1)
+    const noteStored = (ordinal: number) =>
+      Effect.suspend(() => {
+        if (ordinal <= storedTo) return Effect.void
+        storedTo = ordinal
+        return Effect.tryPromise(() => TapeDirectory.writeStored(directory, run, ordinal)).pipe(
+          Effect.catchAll(({ cause }) => Effect.logWarning("the tape could not note what is stored", cause))
+        )
+      }).pipe(noting.withPermits(1), Effect.uninterruptible)
+
+    return {
+      directory,
+      run,
+      append: (input: Input) => {
+        const { lost } = queue
+        const ordinal = queue.append(input)
+        if (queue.lost > lost) TapeMetrics.lostRecords.unsafeUpdate(1, [])
+        work.unsafeOpen()
+        return ordinal
+      },
+      last: () => queue.last,
+      written: () => queue.written,
+      room: waiters.until(() => !queue.isFull),
+      flush: Effect.suspend(() => {
+        const { last } = queue
+        return waiters.until(() => queue.refusal !== null || queue.settled >= last)
+      }),
+      isRotationDue: () => queue.isRotationDue,
+      requestRotation: () => queue.requestRotation(),
+      rotate: (state: Uint8Array) => {
+        queue.rotate(state, now())
+        work.unsafeOpen()
+      },
+      saveRowState: (ordinal: number, state: Uint8Array) => {
+        if (!states.has(ordinal) && !queue.has(ordinal)) return
+        states.add(ordinal, state)
+        work.unsafeOpen()
+      },
+      noteStored,
+      status: Effect.sync(() => ({
+        run,
+        appended: queue.last,
+        written: queue.writtenRecords,
+        ...measured(),
+        waiting: queue.waiting,
+        lost: queue.lost,
+        error: queue.refusal
+      }))
+    }
+  })

@@ -1,4 +1,4 @@
-/** The commands: `parallax start | demo | simulate | repl`. */
+/** The commands: `parallax start | demo | simulate | repl | tape`. */
 import { Command, HelpDoc, Options, ValidationError } from "@effect/cli"
 import type { NodeContext } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option } from "effect"
@@ -12,6 +12,7 @@ import * as Demo from "./Demo.ts"
 import * as Logging from "./Logging.ts"
 import { ProcessExit } from "./Process.ts"
 import * as Screen from "./Screen.ts"
+import * as TapeCommands from "./TapeCommands.ts"
 
 const configFile = Options.text("config").pipe(
   Options.withPseudoName("FILE"),
@@ -148,11 +149,13 @@ const commands = (env: Settings.Environment) => {
       })
   ).pipe(Command.withDescription("A JavaScript prompt with the venues, the runtime and the domain in scope."))
 
+  const tape = TapeCommands.make((config) => Effect.map(settings(config), ({ data_dir }) => data_dir))
+
   return Command.make("parallax").pipe(
     Command.withDescription(
       "Collects the order books, trades and markets of prediction markets, and says how sure it is of them."
     ),
-    Command.withSubcommands([start, demo, simulate, repl])
+    Command.withSubcommands([start, demo, simulate, repl, tape])
   )
 }
 

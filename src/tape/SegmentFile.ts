@@ -1,5 +1,6 @@
 /** Reads one segment, plain or compressed, as blocks of whole records: the memory it takes is that of a few of them. */
 import { createReadStream } from "node:fs"
+import { access } from "node:fs/promises"
 import { pipeline } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { BAD, endOf, neededAt, nextRecord, SHORT } from "./Format.ts"
@@ -35,6 +36,17 @@ export type Part = Begin | Block | Fault
 
 const READ_BYTES = 256 * 1024
 const isPacked = (file: string): boolean => file.endsWith(".gz")
+
+/** The file that holds a segment now: it may have been compressed since it was listed. */
+export const present = async (file: string): Promise<string> => {
+  if (isPacked(file)) return file
+  try {
+    await access(file)
+    return file
+  } catch {
+    return `${file}.gz`
+  }
+}
 
 /** The bytes of a file, uncompressed. */
 export const content = (file: string): AsyncIterable<Buffer> => {

@@ -43,11 +43,10 @@ const selection = {
 
 const refuse = (text: string) => Effect.zipRight(Console.error(text), new ProcessExit({ code: 1 }))
 
-const parseTime = (name: string, text: Option.Option<string>): Effect.Effect<number | undefined, ProcessExit> => {
-  if (Option.isNone(text)) return Effect.succeed(undefined)
-  const time = /^\d+$/.test(text.value) ? Number(text.value) : Date.parse(text.value)
+const parseTime = (name: string, text: string): Effect.Effect<number, ProcessExit> => {
+  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
   return Number.isNaN(time)
-    ? refuse(`--${name}: a time like 2026-11-22T18:00:00Z is expected, not ${JSON.stringify(text.value)}`)
+    ? refuse(`--${name}: a time like 2026-11-22T18:00:00Z is expected, not ${JSON.stringify(text)}`)
     : Effect.succeed(time)
 }
 
@@ -59,12 +58,16 @@ interface Chosen {
 }
 
 const chosen = ({ connection, from, to, venue }: Chosen): Effect.Effect<Selection, ProcessExit> =>
-  Effect.map(Effect.all([parseTime("from", from), parseTime("to", to)]), ([from, to]) => ({
-    from,
-    to,
-    connection: Option.getOrUndefined(connection),
-    venue: Option.getOrUndefined(venue)
-  }))
+  Effect.gen(function* () {
+    const begin = yield* Effect.transposeMapOption(from, (text) => parseTime("from", text))
+    const end = yield* Effect.transposeMapOption(to, (text) => parseTime("to", text))
+    return {
+      from: Option.getOrUndefined(begin),
+      to: Option.getOrUndefined(end),
+      connection: Option.getOrUndefined(connection),
+      venue: Option.getOrUndefined(venue)
+    }
+  })
 
 const explain = (error: TapeError): string =>
   (error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT" && error.reason === "io"

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { createGzip } from "node:zlib"
 import { Duration, Effect } from "effect"
+import { attempt, Refused } from "./Disk.ts"
 import * as SegmentFile from "./SegmentFile.ts"
 import * as TapeDirectory from "./TapeDirectory.ts"
 
@@ -48,12 +49,12 @@ const pack = async (plain: string, packed: string, signal: AbortSignal): Promise
 }
 
 /** Interrupted, it has ended, and has left nothing behind, before anything else is done. */
-const packing = (plain: string, packed: string): Effect.Effect<void, unknown> =>
+const packing = (plain: string, packed: string): Effect.Effect<void, Refused> =>
   Effect.async((resume) => {
     const controller = new AbortController()
     const ended = pack(plain, packed, controller.signal).then(
       () => resume(Effect.void),
-      (cause: unknown) => resume(Effect.fail(cause))
+      (cause: unknown) => resume(new Refused({ cause }))
     )
     return Effect.promise(() => {
       controller.abort()
@@ -64,16 +65,14 @@ const packing = (plain: string, packed: string): Effect.Effect<void, unknown> =>
 /** Compresses the segments that nobody writes to any more. */
 export const compress = (directory: string, isComplete: (files: TapeDirectory.Files) => boolean): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { segments } = yield* Effect.tryPromise(() => TapeDirectory.list(directory))
+    const { segments } = yield* attempt(() => TapeDirectory.list(directory))
     for (const files of segments) {
       if (!files.plain || !isComplete(files)) continue
       const plain = join(directory, TapeDirectory.plainName(files.name))
       const packed = join(directory, TapeDirectory.packedName(files.name))
-      const work = files.packed
-        ? Effect.tryPromise({ try: () => rm(plain), catch: (cause) => cause })
-        : packing(plain, packed)
+      const work = files.packed ? attempt(() => rm(plain)) : packing(plain, packed)
       yield* work.pipe(
-        Effect.catchAll((cause) => Effect.logWarning("a segment of the tape could not be compressed", cause)),
+        Effect.catchAll(({ cause }) => Effect.logWarning("a segment of the tape could not be compressed", cause)),
         Effect.annotateLogs({ segment: files.name })
       )
     }
@@ -116,9 +115,8 @@ const countedLast = async (directory: string, kept: Kept): Promise<number> => {
 }
 
 /** Removes a segment, and says so loudly when its rows are not known to be anywhere else. */
-const drop = (directory: string, kept: Kept, why: string): Effect.Effect<void, unknown> =>
+const drop = (directory: string, kept: Kept, why: string): Effect.Effect<void, Refused> =>
   Effect.gen(function* () {
-    const attempt = <A>(work: () => Promise<A>) => Effect.tryPromise({ try: work, catch: (cause) => cause })
     const stored = yield* attempt(() => TapeDirectory.readStored(directory, kept.run))
     const last = kept.last ?? (yield* attempt(() => countedLast(directory, kept)))
     yield* attempt(() => TapeDirectory.remove(directory, kept))
@@ -146,9 +144,8 @@ export const retain = (
   isComplete: (files: TapeDirectory.Files) => boolean,
   { keep, maxBytes }: Retention,
   now: number
-): Effect.Effect<Held, unknown> =>
+): Effect.Effect<Held, Refused> =>
   Effect.gen(function* () {
-    const attempt = <A>(work: () => Promise<A>) => Effect.tryPromise({ try: work, catch: (cause) => cause })
     const all = yield* attempt(async () => weighed(directory, (await TapeDirectory.list(directory)).segments))
     let total = all.reduce((sum, { bytes }) => sum + bytes, 0)
     const left: Array<Kept> = []

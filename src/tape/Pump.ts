@@ -1,19 +1,12 @@
 /** Moves what waits to the disk, one thing after the other, and knows whether the disk takes it. */
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
+import { attempt, describe, type Refused } from "./Disk.ts"
 import { makeFile, type MakeFile, OpenSegment } from "./OpenSegment.ts"
 import type { States } from "./States.ts"
 import type { TapeConfig } from "./TapeConfig.ts"
 import { syncDirectory } from "./TapeDirectory.ts"
 import * as TapeMetrics from "./TapeMetrics.ts"
 import type { TapeQueue } from "./TapeQueue.ts"
-
-/** The disk did not take what was written. */
-export class Refused extends Data.TaggedError("Refused")<{ readonly cause: unknown }> {}
-
-export const describe = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-const attempt = <A>(work: () => Promise<A>): Effect.Effect<A, Refused> =>
-  Effect.tryPromise({ try: work, catch: (cause) => new Refused({ cause }) })
 
 export interface PumpOptions {
   readonly config: TapeConfig

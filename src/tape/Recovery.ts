@@ -2,6 +2,7 @@
 import { open, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
+import { attempt, type Refused } from "./Disk.ts"
 import { endOf, nextRecord } from "./Format.ts"
 import { decodeHeader } from "./Header.ts"
 import * as TapeDirectory from "./TapeDirectory.ts"
@@ -39,17 +40,17 @@ const repair = (directory: string, files: TapeDirectory.Files): Effect.Effect<vo
   Effect.gen(function* () {
     const file = join(directory, TapeDirectory.plainName(files.name))
     // Only a whole one gets the name of a compressed segment.
-    if (files.packed) return yield* Effect.tryPromise(() => rm(file))
-    const finding = yield* Effect.tryPromise(async () => inspect(await readFile(file)))
+    if (files.packed) return yield* attempt(() => rm(file))
+    const finding = yield* attempt(async () => inspect(await readFile(file)))
     switch (finding._tag) {
       case "Whole":
         return
       case "Empty":
-        yield* Effect.tryPromise(() => TapeDirectory.remove(directory, files))
+        yield* attempt(() => TapeDirectory.remove(directory, files))
         return yield* Effect.logInfo("a segment without records was removed from the tape")
       case "Torn": {
         const { bytes, offset } = finding
-        yield* Effect.tryPromise(() => cut(file, offset))
+        yield* attempt(() => cut(file, offset))
         return yield* Effect.logWarning("the torn end of a segment was cut: the process before was killed").pipe(
           Effect.annotateLogs({ offset, bytes })
         )
@@ -65,13 +66,10 @@ const repair = (directory: string, files: TapeDirectory.Files): Effect.Effect<vo
   )
 
 /** Cuts torn ends and removes drafts; gives the greatest run on the tape, 0 when there is none. */
-export const recover = (directory: string): Effect.Effect<number, unknown> =>
+export const recover = (directory: string): Effect.Effect<number, Refused> =>
   Effect.gen(function* () {
-    const { drafts, segments, stored } = yield* Effect.tryPromise({
-      try: () => TapeDirectory.list(directory),
-      catch: (cause) => cause
-    })
-    for (const draft of drafts) yield* Effect.ignore(Effect.tryPromise(() => rm(join(directory, draft))))
+    const { drafts, segments, stored } = yield* attempt(() => TapeDirectory.list(directory))
+    for (const draft of drafts) yield* Effect.ignore(attempt(() => rm(join(directory, draft))))
     for (const files of segments) if (files.plain) yield* repair(directory, files)
     return Math.max(0, ...stored, segments.at(-1)?.run ?? 0)
   })

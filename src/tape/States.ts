@@ -1,6 +1,7 @@
 /** The two halves of the states: what the derivation saved comes with a new segment, what the rows need comes later. */
 import { join } from "node:path"
 import { Effect } from "effect"
+import { attempt } from "./Disk.ts"
 import * as StateFile from "./StateFile.ts"
 import { draftOf, nameOf, stateName } from "./TapeDirectory.ts"
 
@@ -41,7 +42,7 @@ export class States {
         this.rows.delete(after)
         this.begun.delete(after)
         const name = nameOf(this.run, after)
-        return Effect.tryPromise(() => StateFile.complete(this.directory, name, [this.run, after], rows)).pipe(
+        return attempt(() => StateFile.complete(this.directory, name, [this.run, after], rows)).pipe(
           Effect.catchAll(({ cause }) => Effect.logWarning("a state could not be written to the tape", cause)),
           Effect.annotateLogs({ segment: name })
         )

@@ -6,6 +6,7 @@ import { mkdir } from "node:fs/promises"
 import { Cause, Clock, Data, Duration, Effect, Schedule } from "effect"
 import type { Input } from "../domain/Input.ts"
 import * as Archive from "./Archive.ts"
+import { attempt, describe } from "./Disk.ts"
 import type { MakeFile } from "./OpenSegment.ts"
 import * as Pump from "./Pump.ts"
 import * as Recovery from "./Recovery.ts"
@@ -31,7 +32,7 @@ export class TapeUnusable extends Data.TaggedError("TapeUnusable")<{
   readonly cause: unknown
 }> {
   override get message(): string {
-    return `the tape in ${this.directory} cannot be used: ${Pump.describe(this.cause)}`
+    return `the tape in ${this.directory} cannot be used: ${describe(this.cause)}`
   }
 }
 
@@ -48,9 +49,10 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
-    const unusable = (cause: unknown) => new TapeUnusable({ directory, cause })
-    yield* Effect.tryPromise({ try: () => mkdir(directory, { recursive: true }), catch: unusable })
-    const before = yield* Effect.mapError(Recovery.recover(directory), unusable)
+    const before = yield* Effect.zipRight(
+      attempt(() => mkdir(directory, { recursive: true })),
+      Recovery.recover(directory)
+    ).pipe(Effect.mapError(({ cause }) => new TapeUnusable({ directory, cause })))
     const run = Math.max(Math.floor(now() * 1000), before + 1)
 
     const queue = new TapeQueue(
@@ -97,7 +99,7 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
       complete = yield* Archive.retain(directory, isComplete, retention, yield* Clock.currentTimeMillis)
       onChange()
     }).pipe(
-      Effect.catchAll((cause) => Effect.logWarning("the tape could not be looked through", cause)),
+      Effect.catchAll(({ cause }) => Effect.logWarning("the tape could not be looked through", cause)),
       Effect.uninterruptible
     )
     const keepHouse = Effect.gen(function* () {
@@ -121,7 +123,7 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
       Effect.suspend(() => {
         if (ordinal <= storedTo) return Effect.void
         storedTo = ordinal
-        return Effect.tryPromise(() => TapeDirectory.writeStored(directory, run, ordinal)).pipe(
+        return attempt(() => TapeDirectory.writeStored(directory, run, ordinal)).pipe(
           Effect.catchAll(({ cause }) => Effect.logWarning("the tape could not note what is stored", cause))
         )
       }).pipe(noting.withPermits(1), Effect.uninterruptible)

@@ -8,6 +8,7 @@ import { stage } from "./cli/Shutdown.ts"
 import { Books } from "./collector/Books.ts"
 import { Catalog } from "./collector/Catalog.ts"
 import * as Collector from "./collector/Collector.ts"
+import * as Deriving from "./collector/Deriving.ts"
 import type { Feeds } from "./collector/Feeds.ts"
 import * as Resync from "./collector/Resync.ts"
 import * as Unreachable from "./collector/Unreachable.ts"
@@ -22,13 +23,16 @@ import { EventWriter } from "./storage/EventWriter.ts"
 import type { MarketStore } from "./storage/MarketStore.ts"
 import * as Sql from "./storage/Sql.ts"
 import * as SqlMarketStore from "./storage/SqlMarketStore.ts"
-import { Tape } from "./tape/Tape.ts"
+import type { Deriver } from "./tape/Deriver.ts"
+import { Tape, type TapeStartError } from "./tape/Tape.ts"
+import { TapeReader } from "./tape/TapeReader.ts"
 import * as Venues from "./venues/Venues.ts"
 
 /** What runs in a collector, for whoever looks at it: HTTP, the live view, a REPL. */
-export type Services = Books | Bus | Catalog | Database | DriftLog | EventWriter | Feeds | MarketStore | SqlClient
+export type Services =
+  Books | Bus | Catalog | Database | DriftLog | EventWriter | Feeds | MarketStore | SqlClient | Tape
 
-export type StartError = SqlError | DirectoryLocked | DirectoryUnusable
+export type StartError = SqlError | DirectoryLocked | DirectoryUnusable | TapeStartError
 
 /**
  * Collects from the venues that the settings enable. Built from the inside out and closed from the outside in: sockets
@@ -48,11 +52,23 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
         Layer.provideMerge(Books.layer(protocols)),
         Layer.provideMerge(stage("storage writer")(EventWriter.layer(settings.database))),
         Layer.provideMerge(Bus.layer),
-        Layer.provideMerge(Tape.layerNone),
+        Layer.provideMerge(stage("tape")(Tape.layer(settings.tape, settings.data_dir))),
         Layer.provideMerge(stage("database")(storage))
       )
     })
   ).pipe(Layer.provide(RateLimit.layer), Layer.provide(NodeHttpClient.layerUndici), Layer.provideMerge(DriftLog.layer))
+
+/** What a replay of this tape runs on: the database of the settings, the writer and the bus, and no venue. */
+export const replaying = (
+  settings: Settings,
+  tape: string
+): Layer.Layer<Bus | EventWriter | TapeReader | Deriver, StartError> =>
+  EventWriter.layer(settings.database).pipe(
+    Layer.provideMerge(Bus.layer),
+    Layer.provide(Tape.layerNone),
+    Layer.provideMerge(Layer.merge(TapeReader.layer(tape), Deriving.layer(Venues.protocols))),
+    Layer.provide(Sql.layer(settings.database, settings.data_dir))
+  )
 
 /** The collector with its HTTP interface: the whole program. */
 export const layer = (settings: Settings): Layer.Layer<Services, StartError | ListenError> =>

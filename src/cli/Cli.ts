@@ -1,4 +1,4 @@
-/** The commands: `parallax start | demo | simulate | repl | tape`. */
+/** The commands: `parallax start | demo | simulate | repl | tape | replay | serve-tape`. */
 import { Command, HelpDoc, Options, ValidationError } from "@effect/cli"
 import type { NodeContext } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, Option } from "effect"
@@ -11,6 +11,7 @@ import * as Simulator from "../simulator/Simulator.ts"
 import * as Demo from "./Demo.ts"
 import * as Logging from "./Logging.ts"
 import { ProcessExit } from "./Process.ts"
+import * as ReplayCommands from "./ReplayCommands.ts"
 import * as Screen from "./Screen.ts"
 import * as TapeCommands from "./TapeCommands.ts"
 
@@ -155,7 +156,7 @@ const commands = (env: Settings.Environment) => {
     Command.withDescription(
       "Collects the order books, trades and markets of prediction markets, and says how sure it is of them."
     ),
-    Command.withSubcommands([start, demo, simulate, repl, tape])
+    Command.withSubcommands([start, demo, simulate, repl, tape, ...ReplayCommands.make(settings)])
   )
 }
 

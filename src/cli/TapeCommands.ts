@@ -15,7 +15,7 @@ import * as TapeText from "./TapeText.ts"
 /** Where the settings say that data are kept, for the file that `--config` names. */
 type DataDir<E, R> = (config: Option.Option<string>) => Effect.Effect<string, E, R>
 
-const place = {
+export const place = {
   config: Options.text("config").pipe(
     Options.withPseudoName("FILE"),
     Options.withDescription("A YAML file of settings, whose data_dir holds the tape."),
@@ -28,7 +28,7 @@ const place = {
   )
 }
 
-const timeOption = (name: string, description: string) =>
+export const timeOption = (name: string, description: string) =>
   Options.text(name).pipe(Options.withPseudoName("TIME"), Options.withDescription(description), Options.optional)
 
 const selection = {
@@ -41,9 +41,9 @@ const selection = {
   venue: Options.text("venue").pipe(Options.withDescription("Only this venue, as polymarket."), Options.optional)
 }
 
-const refuse = (text: string) => Effect.zipRight(Console.error(text), new ProcessExit({ code: 1 }))
+export const refuse = (text: string) => Effect.zipRight(Console.error(text), new ProcessExit({ code: 1 }))
 
-const parseTime = (name: string, text: string): Effect.Effect<number, ProcessExit> => {
+export const parseTime = (name: string, text: string): Effect.Effect<number, ProcessExit> => {
   const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
   return Number.isNaN(time)
     ? refuse(`--${name}: a time like 2026-11-22T18:00:00Z is expected, not ${JSON.stringify(text)}`)

@@ -24,6 +24,8 @@ export interface Endpoints {
 
 export interface SimulatedVenuesOptions extends Partial<Simulator.SimulatorOptions> {
   readonly venues: ReadonlyArray<Name>
+  /** Whether a recording of Kalshi was made with `use_yes_price`. */
+  readonly recordedYesPrice?: boolean
 }
 
 /** Starts the venues; a port other than 0 is the first one's, the next one takes the port after it. */

@@ -23,6 +23,8 @@ export interface Replayed {
   readonly ordinal: number
   readonly time: number
   readonly events: ReadonlyArray<MarketEvent>
+  /** The digest of all that followed in its run so far. */
+  readonly chain: () => string
 }
 
 /** What one comparison with a saved state said. */
@@ -96,7 +98,7 @@ const replayRun = (
       )
       const derive = ({ input, ordinal, run: number }: Record) => {
         const events = derivation.apply(input)
-        const replayed: Replayed = { run: number, ordinal, time: timeOf(input), events }
+        const replayed: Replayed = { run: number, ordinal, time: timeOf(input), events, chain: derivation.chain }
         const seam = seams.get(ordinal)
         if (seam === undefined) return Effect.succeed(replayed)
         return compare(seam, derivation).pipe(

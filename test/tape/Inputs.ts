@@ -5,6 +5,7 @@ import { InstrumentId, type Instrument, Market, MarketId, VenueId } from "../../
 import type { FeedEvent } from "../../src/domain/MarketEvent.ts"
 import type { Price } from "../../src/domain/Money.ts"
 import { levels, price, side, size } from "../domain/Arbitraries.ts"
+import { gridOf } from "../support/Events.ts"
 
 const text = fc.string({ unit: "grapheme", maxLength: 20 })
 /** Whole characters, as names of connections are. */
@@ -66,6 +67,7 @@ const event: fc.Arbitrary<FeedEvent> = fc.oneof(
     _tag: fc.constant("TickSizeChange" as const),
     instrumentId: instrument,
     tickSize: price,
+    priceBands: fc.constant(gridOf(["0", "0.1", "0.001"], ["0.1", "0.9", "0.01"])),
     venueTime: time,
     receivedTime: time
   }),

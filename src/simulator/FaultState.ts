@@ -31,8 +31,8 @@ export interface FaultState {
   readonly commands: Array<RefusedCommand>
   /** By market, a frame held back until the next. */
   readonly held: Map<string, string>
-  /** Token to the time at which it thaws. */
-  readonly frozen: Map<string, number>
+  /** Token to the time at which it thaws, and whether a subscription thaws it sooner. */
+  readonly frozen: Map<string, { readonly until: number; readonly untilSubscribed: boolean }>
   rest: Refusal | undefined
   upgrade: Refusal | undefined
   slow: { readonly until: number; readonly restMs: number; readonly socketMs: number } | undefined
@@ -97,7 +97,10 @@ export const begin = (state: FaultState, fault: Fault, now: number): void => {
       state.commands.push({ left: fault.count ?? 1, code: fault.code ?? 27, channel: fault.channel })
       return
     case "freeze":
-      state.frozen.set(fault.tokenId, until(now, fault.durationMs))
+      state.frozen.set(fault.tokenId, {
+        until: until(now, fault.durationMs),
+        untilSubscribed: fault.untilSubscribed ?? false
+      })
       return
     case "rate_limited": {
       const reply = refusal(429, "Too Many Requests", fault.body ?? "json", fault.retryAfter)
@@ -151,8 +154,13 @@ export const refusedCommand = (state: FaultState, channels: ReadonlyArray<string
 /** Whether nothing more is said of this frame's assets. */
 export const isFrozen = (state: FaultState, assets: ReadonlyArray<string>, now: number): boolean => {
   if (state.frozen.size === 0) return false
-  for (const [token, thaws] of state.frozen) if (now >= thaws) state.frozen.delete(token)
+  for (const [token, thaws] of state.frozen) if (now >= thaws.until) state.frozen.delete(token)
   return assets.some((asset) => state.frozen.has(asset))
+}
+
+/** These assets are subscribed anew. */
+export const subscribed = (state: FaultState, assets: Iterable<string>): void => {
+  for (const asset of assets) if (state.frozen.get(asset)?.untilSubscribed === true) state.frozen.delete(asset)
 }
 
 export type Fate = "whole" | "lost" | "halved" | "doubled" | "held"

@@ -118,8 +118,15 @@ export const Reorder = command("reorder", {
 /** Sends well-formed messages that no client knows: an unknown type, `null`, `[]`, `{}` and a number. */
 export const UnknownEvent = command("unknown_event", { sockets: Sockets })
 
-/** Sends nothing more about one token, nor about its market's other, while the rest goes on. */
-export const Freeze = command("freeze", { tokenId: Schema.String, durationMs: optional(Duration) })
+/**
+ * Sends nothing more about one token, nor about its market's other, while the rest goes on. With `untilSubscribed`, until
+ * some client subscribes it anew.
+ */
+export const Freeze = command("freeze", {
+  tokenId: Schema.String,
+  durationMs: optional(Duration),
+  untilSubscribed: optional(Schema.Boolean)
+})
 
 /** Refuses to upgrade with an HTTP status. */
 export const Refuse = command("refuse", {

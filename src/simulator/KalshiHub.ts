@@ -59,6 +59,8 @@ export interface KalshiHub extends Pick<Sockets.Sockets<Client>, "clients" | "se
   /** Sends what belongs to no subscription, or precedes it. */
   readonly reply: (client: Client, type: string, id: number, msg: string, now: number) => void
   readonly watched: (channel: Channel, ticker: string) => boolean
+  /** The books of these markets are subscribed anew. */
+  readonly renewed: (tickers: ReadonlyArray<string>) => void
   readonly heartbeat: (now: number) => void
   /** Frames by `type`, `unknown` and `reordered` for what faults send; books are followed by ticker. */
   readonly stats: () => Sockets.Counts & { readonly subscribed: ReadonlyArray<string> }
@@ -164,6 +166,7 @@ export const make = (options: KalshiHubOptions): KalshiHub => {
       for (const subscription of channels.get(channel) ?? []) if (takes(subscription, ticker)) return true
       return false
     },
+    renewed: (tickers) => FaultState.subscribed(faults, tickers),
     heartbeat: (now) => {
       for (const client of clients) {
         if (now < client.pingAt) continue

@@ -65,6 +65,7 @@ export const make = (directory: Directory): KalshiSubscriptions => {
     now: number,
     id = 0
   ) => {
+    if (subscription.channel === "orderbook_delta" && id === 0) hub.renewed(tickers)
     for (const market of found(tickers)) {
       if (subscription.channel === "orderbook_delta") {
         const msg = KalshiMessage.snapshot(market, subscription.yesScale)

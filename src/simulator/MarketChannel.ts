@@ -142,6 +142,7 @@ export const make = (options: MarketChannelOptions): MarketChannel => {
       if (set === undefined) subscribers.set(asset, new Set([client]))
       else set.add(client)
     }
+    FaultState.subscribed(faults, added)
     const dump = message.dump && client.assets.size <= MOST_ASSETS_WITH_DUMP
     options.subscribed({ client, assets: added, dump }, now)
   }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Ref, Scope, Stream, TestClock } from "effect"
 import { type Batch, Bus, unrecorded } from "../../src/bus/Bus.ts"
-import { trade } from "../support/Events.ts"
+import { snapshot, trade } from "../support/Events.ts"
 
 const batch = (n: number): Batch => unrecorded([trade(n, "0.4 1")])
 const times = (batches: Iterable<Batch>) =>
@@ -86,6 +86,58 @@ describe("Bus", () => {
       assert.isNull(publisher.unsafePoll())
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(publisher)
+    }).pipe(Effect.provide(Bus.layer))
+  )
+})
+
+describe("what waits for a subscriber", () => {
+  it.scoped("is bounded by its events, however many are in a batch", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const slow = yield* bus.subscribe
+      const large = unrecorded(Array.from({ length: 10_000 }, (_, n) => trade(n, "0.4 1")))
+      const publisher = yield* Effect.forkScoped(Effect.repeatN(bus.publish(large), 9))
+      yield* TestClock.adjust("1 seconds")
+      assert.isNull(publisher.unsafePoll())
+      const read: Array<number> = []
+      // What a subscriber works on still counts, so that a slow one is not a reason to publish more.
+      yield* Effect.forkScoped(
+        Stream.runForEach(slow, ({ events }) =>
+          Effect.delay(
+            Effect.sync(() => read.push(events.length)),
+            "1 seconds"
+          )
+        )
+      )
+      yield* TestClock.adjust("2 seconds")
+      assert.isNull(publisher.unsafePoll())
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(
+        read,
+        Array.from({ length: 10 }, () => 10_000)
+      )
+      yield* Fiber.join(publisher)
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("counts a snapshot by its levels", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      yield* bus.subscribe
+      const deep = snapshot(0, Array.from({ length: 90 }, (_, n) => `0.${10 + (n % 40)} 1`).join(", "))
+      const dump = unrecorded(Array.from({ length: 200 }, () => deep))
+      const published = yield* Ref.make(0)
+      yield* Effect.forkScoped(
+        Effect.repeatN(
+          Effect.zipRight(
+            bus.publish(dump),
+            Ref.update(published, (n) => n + 1)
+          ),
+          99
+        )
+      )
+      yield* TestClock.adjust("1 seconds")
+      assert.isBelow(yield* Ref.get(published), 10)
     }).pipe(Effect.provide(Bus.layer))
   )
 })

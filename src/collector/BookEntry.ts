@@ -59,6 +59,10 @@ export interface Entry {
   built: boolean
   /** The market is over: nothing that comes still counts. */
   ended: boolean
+  /** The socket ceased to bring its changes: until it does again, no book of REST stays true for long. */
+  frozen: boolean
+  /** While what came is not read yet: a book that is `live` otherwise is shown as `stale`. */
+  stall: { readonly since: number; readonly reason: string } | undefined
   /** The venue said that it keeps no book for it, and nothing has come of it since. */
   absent: boolean
   venueTime: number | null
@@ -119,6 +123,8 @@ export const make = (id: InstrumentId, venue: VenueId, connection: string, now: 
   reason: "",
   built: false,
   ended: false,
+  frozen: false,
+  stall: undefined,
   absent: false,
   venueTime: null,
   receivedTime: null,
@@ -152,6 +158,10 @@ export const restart = (entry: Entry, connection: string): void => {
   entry.provenTime = 0
   entry.lastSure = undefined
 }
+
+/** The status for everybody else. */
+export const statusOf = ({ stall, status }: Entry): BookStatus =>
+  status === "live" && stall !== undefined ? "stale" : status
 
 export const awaitsSnapshot = (entry: Entry): boolean => entry.status === "suspect" || entry.status === "resyncing"
 
@@ -199,9 +209,9 @@ export const view = (entry: Entry, quarantined: boolean, limit?: number): BookVi
   instrumentId: entry.id,
   venue: entry.venue,
   connection: entry.connection,
-  status: entry.status,
-  statusSince: entry.since,
-  statusReason: entry.reason,
+  status: statusOf(entry),
+  statusSince: entry.stall?.since ?? entry.since,
+  statusReason: entry.stall?.reason ?? entry.reason,
   quarantined,
   bids: OrderBook.levels(entry.book, "bid", limit),
   asks: OrderBook.levels(entry.book, "ask", limit),

@@ -30,6 +30,7 @@ import {
   quoteFault,
   restart,
   type SharedLoss,
+  statusOf,
   view as viewOf
 } from "./BookEntry.ts"
 import * as BookGaps from "./BookGaps.ts"
@@ -59,6 +60,11 @@ export interface BookKeeper {
   readonly resyncing: (id: InstrumentId, now: number) => Array<MarketEvent>
   /** No fresh snapshot could be had: `final` when the venue has none to give. */
   readonly resyncFailed: (id: InstrumentId, now: number, reason: string, final: boolean) => Array<MarketEvent>
+  /** The socket has ceased to bring the changes of a book: a book of REST is shown, but makes nothing whole. */
+  readonly frozen: (id: InstrumentId, now: number, reason: string) => Array<MarketEvent>
+  /** What a connection brought is not read yet: its live books are stale until it has caught up. */
+  readonly stalled: (connection: string, now: number, reason: string) => Array<MarketEvent>
+  readonly caughtUp: (connection: string, now: number) => Array<MarketEvent>
   readonly view: (id: InstrumentId, limit?: number) => BookView | undefined
   readonly ids: () => Iterable<InstrumentId>
   readonly statuses: () => ReadonlyMap<VenueId, Readonly<Record<BookStatus, number>>>
@@ -114,24 +120,37 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     return out
   }
 
-  const setStatus = (entry: Entry, to: BookStatus, why: string, now: number): void => {
-    const kept = to === "stale" ? undefined : quarantine.reason(entry.id)
-    const [status, reason] = kept === undefined ? [to, why] : (["suspect", kept] as const)
-    if (entry.status === status && entry.reason === reason) return
-    const previous = entry.status
-    entry.status = status
-    entry.since = now
-    entry.reason = reason
+  const pushStatus = (entry: Entry, previous: BookStatus, reason: string, now: number): void => {
+    const { connection, id: instrumentId, venue } = entry
+    const status = statusOf(entry)
     out.push({
       _tag: "BookStatusChanged",
-      instrumentId: entry.id,
-      venue: entry.venue,
-      connection: entry.connection,
+      instrumentId,
+      venue,
+      connection,
       status,
       previous,
       reason,
       receivedTime: now
     })
+  }
+
+  const setStatus = (entry: Entry, to: BookStatus, why: string, now: number): void => {
+    const kept = to === "stale" ? undefined : quarantine.reason(entry.id)
+    const [status, reason] = kept === undefined ? [to, why] : (["suspect", kept] as const)
+    if (entry.status === status && entry.reason === reason) return
+    const previous = statusOf(entry)
+    entry.status = status
+    entry.since = now
+    entry.reason = reason
+    entry.stall = undefined
+    pushStatus(entry, previous, reason, now)
+  }
+
+  const setStall = (entry: Entry, stall: Entry["stall"], now: number): void => {
+    const previous = statusOf(entry)
+    entry.stall = stall
+    pushStatus(entry, previous, stall?.reason ?? "caught up", now)
   }
 
   const clearDoubt = (entry: Entry): void => {
@@ -172,6 +191,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     clearDoubt(entry)
     entry.held = []
     entry.absent = false
+    entry.frozen = false
     gaps.concede(entry, now)
     if (isQuarantined) suspect(entry, reason, now)
     else if (entry.status !== "live") setStatus(entry, "live", reason, now)
@@ -287,7 +307,8 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
     else if (verdict === "mismatch") {
       suspect(entry, "the venue's digest does not match after the snapshot", now)
-    } else heal(entry, HEALED_BY[event.source], now)
+    } else if (entry.frozen && event.source === "rest") setStatus(entry, "suspect", entry.reason, now)
+    else heal(entry, HEALED_BY[event.source], now)
   }
 
   const applyChange = (event: BookChange): void => {
@@ -548,6 +569,26 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         entry.absent = final
         setStatus(entry, final ? "stale" : "suspect", reason, now)
       }),
+    frozen: (id, now, reason) =>
+      collect(() => {
+        const entry = entries.get(id)
+        if (entry?.status !== "live") return
+        entry.frozen = true
+        contradicted(entry, `frozen: ${reason}`, now)
+      }),
+    stalled: (connection, now, reason) =>
+      collect(() => {
+        for (const entry of entries.values()) {
+          const isHit = entry.connection === connection && entry.fedBy === "stream" && entry.status === "live"
+          if (isHit && entry.stall?.reason !== reason) setStall(entry, { since: now, reason }, now)
+        }
+      }),
+    caughtUp: (connection, now) =>
+      collect(() => {
+        for (const entry of entries.values()) {
+          if (entry.connection === connection && entry.stall !== undefined) setStall(entry, undefined, now)
+        }
+      }),
     view: (id, limit) => {
       const entry = entries.get(id)
       return entry === undefined ? undefined : viewOf(entry, quarantine.reason(id) !== undefined, limit)
@@ -558,7 +599,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       for (const entry of entries.values()) {
         let counts = byVenue.get(entry.venue)
         if (counts === undefined) byVenue.set(entry.venue, (counts = { live: 0, stale: 0, suspect: 0, resyncing: 0 }))
-        counts[entry.status]++
+        counts[statusOf(entry)]++
       }
       return byVenue
     }

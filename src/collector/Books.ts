@@ -40,6 +40,8 @@ export class Books extends Context.Tag("parallax/collector/Books")<
     readonly resyncRequests: Queue.Dequeue<ResyncRequest>
     readonly resyncing: (id: InstrumentId) => Effect.Effect<void>
     readonly resyncFailed: (id: InstrumentId, reason: string, final: boolean) => Effect.Effect<void>
+    /** The socket has ceased to bring this book's changes; only what the socket brings can make it whole. */
+    readonly frozen: (id: InstrumentId, reason: string) => Effect.Effect<void>
   }
 >() {
   /** Books of these venues, whose inputs are read by these protocols. */
@@ -90,7 +92,9 @@ export class Books extends Context.Tag("parallax/collector/Books")<
           resyncRequests: requests,
           resyncing: (instrumentId) => atOnce((receivedTime) => ({ _tag: "ResyncBegun", instrumentId, receivedTime })),
           resyncFailed: (instrumentId, reason, final) =>
-            atOnce((receivedTime) => ({ _tag: "ResyncFailed", instrumentId, reason, final, receivedTime }))
+            atOnce((receivedTime) => ({ _tag: "ResyncFailed", instrumentId, reason, final, receivedTime })),
+          frozen: (instrumentId, reason) =>
+            atOnce((receivedTime) => ({ _tag: "Frozen", instrumentId, reason, receivedTime }))
         })
       })
     )

@@ -67,7 +67,7 @@ export const make = (options: CoreOptions, saved?: Uint8Array): Core | undefined
   const chain = EventChain.make(state.chain)
 
   const read = (
-    input: Exclude<Input, { _tag: "Swept" | "ResyncBegun" | "ResyncFailed" }>
+    input: Exclude<Input, { _tag: "Swept" | "ResyncBegun" | "ResyncFailed" | "Frozen" }>
   ): ReadonlyArray<FeedEvent> => {
     const venue = input._tag === "Told" ? venueOf(input.event) : input.venue
     const protocol = venue === undefined ? undefined : protocols.get(venue)
@@ -84,6 +84,12 @@ export const make = (options: CoreOptions, saved?: Uint8Array): Core | undefined
         return keeper.resyncing(input.instrumentId, input.receivedTime)
       case "ResyncFailed":
         return keeper.resyncFailed(input.instrumentId, input.receivedTime, input.reason, input.final)
+      case "Frozen":
+        return keeper.frozen(input.instrumentId, input.receivedTime, input.reason)
+      case "Stalled":
+        return keeper.stalled(input.connection, input.receivedTime, input.reason)
+      case "CaughtUp":
+        return keeper.caughtUp(input.connection, input.receivedTime)
       default:
         return keeper.apply(read(input))
     }

@@ -56,8 +56,25 @@ export interface Told {
   readonly event: FeedEvent
 }
 
+/** What a connection brought for a while is not read yet, by our own fault: its books are as old as that. */
+export interface Stalled {
+  readonly _tag: "Stalled"
+  readonly venue: VenueId
+  readonly connection: string
+  readonly reason: string
+  readonly receivedTime: number
+}
+
+/** All that a stalled connection had brought is read. */
+export interface CaughtUp {
+  readonly _tag: "CaughtUp"
+  readonly venue: VenueId
+  readonly connection: string
+  readonly receivedTime: number
+}
+
 /** What a venue's feed brings. */
-export type FeedInput = Opened | Wanted | Frames | Answer | Told
+export type FeedInput = Opened | Wanted | Frames | Answer | Told | Stalled | CaughtUp
 
 /** Time passed; what only its passing can judge is judged. */
 export interface Swept {
@@ -81,7 +98,15 @@ export interface ResyncFailed {
   readonly receivedTime: number
 }
 
-export type Input = FeedInput | Swept | ResyncBegun | ResyncFailed
+/** The venue's other books show that this instrument's changes have ceased to come on its socket. */
+export interface Frozen {
+  readonly _tag: "Frozen"
+  readonly instrumentId: InstrumentId
+  readonly reason: string
+  readonly receivedTime: number
+}
+
+export type Input = FeedInput | Swept | ResyncBegun | ResyncFailed | Frozen
 
 /** When an input arrived. */
 export const timeOf = (input: Input): number => (input._tag === "Told" ? input.event.receivedTime : input.receivedTime)

@@ -43,7 +43,8 @@ const quietBooks = Layer.effect(
       chain: () => ({ digest: "", events: 0 }),
       resyncRequests: requests,
       resyncing: (one) => at((now) => keeper.resyncing(one, now)),
-      resyncFailed: (one, reason, final) => at((now) => keeper.resyncFailed(one, now, reason, final))
+      resyncFailed: (one, reason, final) => at((now) => keeper.resyncFailed(one, now, reason, final)),
+      frozen: (one, reason) => at((now) => keeper.frozen(one, now, reason))
     })
   })
 )

@@ -213,7 +213,8 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
           },
           resyncRequests,
           resyncing: () => unasked,
-          resyncFailed: () => unasked
+          resyncFailed: () => unasked,
+          frozen: () => unasked
         })
       )
     ),

@@ -5,6 +5,7 @@
 import { Chunk, Clock, Data, Deferred, Duration, Effect, Option, type Scope, Stream } from "effect"
 import type { IncomingMessage } from "node:http"
 import WebSocket from "ws"
+import { MemoryPressure } from "./MemoryPressure.ts"
 import { retryAfter } from "./RetryAfter.ts"
 
 export class SocketError extends Data.TaggedError("SocketError")<{
@@ -31,10 +32,8 @@ export interface ClientPing {
   readonly timeout: Duration.DurationInput
 }
 
-/** The peer sends ping frames, which are answered by themselves; with neither one nor data for so long it is frozen. */
-export interface ServerPing {
-  readonly pingWithin: Duration.DurationInput
-}
+/** The same with ping frames, which every peer answers by itself (RFC 6455 §5.5.2). */
+export type FramePing = Omit<ClientPing, "ping" | "isReply">
 
 export interface SocketOptions {
   readonly url: string
@@ -45,7 +44,7 @@ export interface SocketOptions {
   readonly maxPayload: number
   /** The reader is paused while this many frames or bytes wait. */
   readonly highWater: { readonly frames: number; readonly bytes: number }
-  readonly heartbeat: ClientPing | ServerPing
+  readonly heartbeat: ClientPing | FramePing
   /** Watches for data, which replies to pings are not. */
   readonly silence: {
     readonly after: Duration.DurationInput
@@ -59,6 +58,10 @@ export interface FrameBatch {
   readonly frames: ReadonlyArray<Buffer>
   /** When the first of them arrived. */
   readonly receivedTime: number
+  /** Why what the peer sent was left unread for a while, up to these frames; said once. */
+  readonly stalled: string | undefined
+  /** With these frames all is read that the peer had sent by the end of such a while. */
+  readonly caughtUp: boolean
 }
 
 export interface Session {
@@ -67,7 +70,12 @@ export interface Session {
   readonly send: (text: string) => Effect.Effect<void, SocketError>
   /** Makes the reader yield an empty batch, so that it looks at what changed besides. */
   readonly wake: Effect.Effect<void>
+  /** Ends the connection as frozen, for a reason that its frames do not show. */
+  readonly abort: (detail: string) => Effect.Effect<void>
 }
+
+/** A process that did nothing for so long has books that are as old; less is no more than a slow network. */
+const STANDSTILL = 4_000
 
 /** How long the peer gets to answer a close before the socket is cut. */
 const CLOSE_GRACE = 1_000
@@ -138,6 +146,12 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     let bytes = 0
     let firstTime = 0
     let paused = false
+    /** Nothing is read for want of memory. */
+    let held = false
+    let stalled: string | undefined
+    let caughtUp = false
+    /** Replies to pings that must come until all is read that was left unread. */
+    let owed = 0
     let scheduled = false
     let woken = false
     let ended: SocketError | undefined
@@ -145,9 +159,8 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     let opened: (() => void) | undefined
     let wasOpen = false
     let received = 0
+    let pings = 0
     let replies = 0
-    /** When the peer last showed itself, by data or by a ping. */
-    let lastSign = now()
     const { heartbeat } = options
     const isReply = "ping" in heartbeat ? heartbeat.isReply : () => false
     const limit = Duration.toMillis(options.silence.after)
@@ -166,11 +179,17 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       opened?.()
       resume()
     }
+    const settle = () => {
+      owed = 0
+      caughtUp = true
+      resume()
+    }
+    const onReply = () => {
+      replies++
+      if (owed > 0 && --owed === 0) settle()
+    }
     const onMessage = (frame: Buffer) => {
-      if (isReply(frame)) {
-        replies++
-        return
-      }
+      if (isReply(frame)) return onReply()
       received++
       if (frames.length === 0) firstTime = wallTime()
       frames.push(frame)
@@ -199,7 +218,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         opened?.()
       })
       ws.on("message", (data) => onMessage(data as Buffer))
-      ws.on("ping", () => (lastSign = now()))
+      ws.on("pong", onReply)
       ws.on("unexpected-response", (request, response) =>
         readRefusal(response, wallTime(), (error) => {
           end(error)
@@ -222,7 +241,42 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       Effect.timeoutFail({ duration: options.openTimeout, onTimeout: () => failure("timeout", "no handshake") }),
       Effect.ensuring(Effect.sync(() => (opened = undefined)))
     )
-    lastSign = now()
+
+    const ping = () => {
+      pings++
+      // Nobody waits for the ping to leave: where nothing leaves any more, that is what it is to show.
+      if ("ping" in heartbeat) socket.send(heartbeat.ping)
+      else socket.ping()
+    }
+    /** Messages come in order: a reply to a ping that leaves now has all before it that waits unread. */
+    const catchUp = () => {
+      if (socket.readyState !== WebSocket.OPEN) return
+      ping()
+      owed = Math.max(1, pings - replies)
+    }
+    const fallBehind = (reason: string) => {
+      stalled = reason
+      caughtUp = false
+      resume()
+    }
+    const pressure = yield* MemoryPressure
+    const onPressure = () => {
+      const reason = pressure.reason()
+      if (held === (reason !== undefined)) return
+      held = reason !== undefined
+      if (reason !== undefined) {
+        socket.pause()
+        fallBehind(reason)
+      } else {
+        if (!paused) socket.resume()
+        catchUp()
+      }
+    }
+    onPressure()
+    yield* Effect.acquireRelease(
+      Effect.sync(() => pressure.listen(onPressure)),
+      (stop) => Effect.sync(stop)
+    )
 
     const send = (text: string): Effect.Effect<void, SocketError> =>
       Effect.async<void, SocketError>((done) => {
@@ -235,15 +289,16 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       )
 
     const take: Effect.Effect<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>> = Effect.suspend(() => {
-      if (frames.length > 0 || woken) {
-        const batch = { frames, receivedTime: frames.length > 0 ? firstTime : wallTime() }
+      if (frames.length > 0 || woken || stalled !== undefined || caughtUp) {
+        const batch = { frames, receivedTime: frames.length > 0 ? firstTime : wallTime(), stalled, caughtUp }
         frames = []
         bytes = 0
         woken = false
+        stalled = undefined
+        caughtUp = false
         if (paused) {
           paused = false
-          lastSign = now()
-          socket.resume()
+          if (!held) socket.resume()
         }
         return Effect.succeed(Chunk.of(batch))
       }
@@ -254,35 +309,45 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       })
     })
 
-    const pinging = ({ every, ping, timeout }: ClientPing) =>
-      Effect.gen(function* () {
-        yield* Effect.sleep(Duration.subtract(every, timeout))
-        const heard = replies + received
-        // Nobody waits for the ping to leave: where nothing leaves any more, that is what it is to show.
-        socket.send(ping)
-        yield* Effect.sleep(timeout)
-        // A paused socket hears no replies, and data since the ping is as good as one.
-        if (!paused && replies + received === heard) {
-          end(failure("frozen", `no reply to a ping within ${Duration.format(Duration.decode(timeout))}`))
-        }
-      })
-    const awaitingPings = ({ pingWithin }: ServerPing) =>
-      Effect.gen(function* () {
-        const heard = received
-        yield* Effect.sleep("1 seconds")
-        if (received > heard) lastSign = now()
-        if (!paused && now() - lastSign > Duration.toMillis(pingWithin)) {
-          end(failure("frozen", `no ping and no data for ${Duration.format(Duration.decode(pingWithin))}`))
-        }
-      })
-    const beat = "ping" in heartbeat ? pinging(heartbeat) : awaitingPings(heartbeat)
+    const timeout = Duration.decode(heartbeat.timeout)
+    const beat = Effect.gen(function* () {
+      yield* Effect.sleep(Duration.subtract(heartbeat.every, timeout))
+      const heard = replies + received
+      const answered = replies
+      const wasOwed = owed > 0
+      const asked = now()
+      let wasPaused = paused || held
+      ping()
+      yield* Effect.sleep(timeout)
+      wasPaused ||= paused || held
+      // After a standstill the reply may be here, unread.
+      const late = now() - asked > Duration.toMillis(timeout) + 1_000
+      // A paused socket hears no replies, and data since the ping is as good as one.
+      if (!wasPaused && !late && replies + received === heard) {
+        end(failure("frozen", `no reply to a ping within ${Duration.format(timeout)}`))
+      }
+      // A peer that left an earlier ping unanswered is not waited for longer than for the next one.
+      if (wasOwed && owed > 0 && !late && replies > answered) {
+        settle()
+      }
+    })
 
     let seen = received
     let lastData = now()
+    const standstill = Effect.gen(function* () {
+      const before = now()
+      yield* Effect.sleep("1 seconds")
+      const stood = now() - before
+      // What did not happen in that time was not due.
+      if (stood > 2_000) lastData += stood - 1_000
+      if (stood < STANDSTILL) return
+      fallBehind(`the process stood still for ${Math.floor(stood / 1_000)} s`)
+      if (!held) catchUp()
+    })
     const watch = Effect.gen(function* () {
       yield* Effect.sleep("1 seconds")
       // What waits for the reader, or in the paused peer, is no silence.
-      if (received > seen || paused || frames.length > 0) lastData = now()
+      if (received > seen || paused || held || frames.length > 0) lastData = now()
       seen = received
       rhythm.tick(now(), received)
       const silent = now() - lastData
@@ -296,6 +361,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       else lastData = now()
     })
     yield* Effect.forkScoped(Effect.ignore(Effect.forever(beat)))
+    yield* Effect.forkScoped(Effect.forever(standstill))
     yield* Effect.forkScoped(Effect.forever(watch))
 
     return {
@@ -304,7 +370,8 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       wake: Effect.sync(() => {
         woken = true
         resume()
-      })
+      }),
+      abort: (detail) => Effect.sync(() => end(failure("frozen", detail)))
     }
   })
 

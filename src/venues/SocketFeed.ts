@@ -3,28 +3,66 @@
  * that reconnects; one gate for their handshakes; and how their ends are told.
  */
 import { Clock, Duration, Effect, Queue, Ref, type Scope, Stream } from "effect"
-import { type FeedInput, told } from "../domain/Input.ts"
+import { type FeedInput, type Frames, told } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
 import * as ConnectGate from "../resilience/ConnectGate.ts"
 import { backoff, reconnecting } from "../resilience/Reconnect.ts"
 import { type Shard, sharded } from "../resilience/Shards.ts"
 import * as Slot from "../resilience/Slot.ts"
-import { SocketError } from "../resilience/WebSocketFeed.ts"
-import type { BreakerInfo, ConnectionInfo, Feed } from "./Venue.ts"
+import { type FrameBatch, SocketError } from "../resilience/WebSocketFeed.ts"
+import { type BreakerInfo, type ConnectionInfo, type Feed, VenueError } from "./Venue.ts"
 
 /** The range of the official clients' own delays. */
 const BACKOFF = { base: "250 millis", cap: "30 seconds", healthyAfter: "5 seconds" } as const
 /** A refusal for good (401, 403) is asked again this seldom, so that it ends without a hand. */
 const HALT = Duration.minutes(15)
-/** Inputs that may wait for the reader, over all sockets; what a socket brings meanwhile is one more. */
-const BUFFER = 4
+/**
+ * Inputs that may wait for the reader, over all sockets; what a socket brings meanwhile is one more. Each is what came in
+ * one turn, which is up to a socket's high water.
+ */
+const BUFFER = 2
 /** Kinds of faults that one connection puts into the log, each once. */
 const MAX_FAULTS = 64
+
+/** A subscription that has to be renewed twice within so many milliseconds is not what is wrong: the connection is. */
+const RELAPSE_MILLIS = 60_000
+/** A connection is replaced for the sake of single instruments no more often than this, in milliseconds. */
+const REPLACED_AGAIN_MILLIS = 600_000
+
+/** What can be done with a connection that is open. */
+export interface Control {
+  /** Ends the subscriptions of these instruments and begins them again. */
+  readonly renew: (instruments: ReadonlyArray<Instrument>) => Effect.Effect<void, SocketError>
+  /** Ends the connection, which makes room for another. */
+  readonly abort: (detail: string) => Effect.Effect<void>
+}
 
 /** One slot with its share of the instruments, over all the connections that fill it. */
 export interface Line {
   readonly slot: Slot.Slot
   readonly shard: Shard<Instrument>
+  /** The session's, while it is open. */
+  control: Control | undefined
+}
+
+/** Lets a line be controlled until the scope closes. */
+export const controlled = (line: Line, control: Control): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => void (line.control = control)),
+    () => Effect.sync(() => (line.control = undefined))
+  )
+
+/** What a turn of a connection brought, as inputs; `frames` even where there are none but time has passed. */
+export const inputsOf = (
+  about: Pick<Frames, "venue" | "connection">,
+  { caughtUp, frames, receivedTime, stalled }: FrameBatch,
+  evenEmpty: boolean
+): ReadonlyArray<FeedInput> => {
+  const inputs: Array<FeedInput> = []
+  if (stalled !== undefined) inputs.push({ _tag: "Stalled", ...about, reason: stalled, receivedTime })
+  if (evenEmpty || frames.length > 0) inputs.push({ _tag: "Frames", ...about, frames, receivedTime })
+  if (caughtUp) inputs.push({ _tag: "CaughtUp", ...about, receivedTime })
+  return inputs
 }
 
 export const ids = (instruments: Iterable<Instrument>): ReadonlyArray<InstrumentId> =>
@@ -62,6 +100,7 @@ export interface SocketFeedOptions<L extends Line> {
 
 export interface SocketFeed<L extends Line> {
   readonly inputs: Feed["inputs"]
+  readonly renew: NonNullable<Feed["renew"]>
   readonly lines: Effect.Effect<ReadonlyArray<L>>
 }
 
@@ -129,13 +168,40 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
         Effect.gen(function* () {
           const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
           slotOf.set(shard, slot)
-          const line = options.line({ slot, shard })
+          const line = options.line({ slot, shard, control: undefined })
           yield* Ref.update(lines, (all) => new Map(all).set(shard.index, line))
           return connection(line)
         })
       ).pipe(Stream.ensuring(Ref.update(lines, (all) => new Map([...all].filter(([index]) => index !== shard.index)))))
 
+    const renewed = new Map<InstrumentId, number>()
+    const replaced = new WeakMap<Line, number>()
+    const renewOn = (line: L, instruments: ReadonlyArray<Instrument>, now: number) => {
+      const { control, slot } = line
+      if (control === undefined) return Effect.void
+      const again = instruments.find(({ id }) => now - (renewed.get(id) ?? -RELAPSE_MILLIS) < RELAPSE_MILLIS)
+      for (const { id } of instruments) renewed.set(id, now)
+      if (again !== undefined && now - (replaced.get(line) ?? -REPLACED_AGAIN_MILLIS) >= REPLACED_AGAIN_MILLIS) {
+        replaced.set(line, now)
+        return control.abort(`${again.id} is frozen although it was subscribed again`)
+      }
+      return Effect.mapError(
+        control.renew(instruments),
+        ({ message }) => new VenueError({ venue, reason: "closed", where: slot.connection, detail: message })
+      )
+    }
+    const renew = (wanted: ReadonlyArray<InstrumentId>) =>
+      Effect.gen(function* () {
+        const now = Number((yield* Clock.currentTimeNanos) / 1_000_000n)
+        for (const [id, time] of renewed) if (now - time >= RELAPSE_MILLIS) renewed.delete(id)
+        for (const line of (yield* Ref.get(lines)).values()) {
+          const here = wanted.flatMap((id) => line.shard.items.get(id.slice(venue.length + 1)) ?? [])
+          if (here.length > 0) yield* renewOn(line, here, now)
+        }
+      })
+
     return {
+      renew,
       inputs: (desired) =>
         sharded({
           desired,

@@ -120,6 +120,20 @@ export interface Feed {
    * REST books cannot be placed between changes; without it a book is healed by `Venue.snapshot`.
    */
   readonly requestSnapshots?: (instrumentIds: ReadonlyArray<InstrumentId>) => Effect.Effect<void, VenueError>
+  /**
+   * Subscribes instruments anew that have ceased to be told of, or replaces their connection where that was done within
+   * the last minute already. Their books come as events.
+   */
+  readonly renew?: (instrumentIds: ReadonlyArray<InstrumentId>) => Effect.Effect<void, VenueError>
+}
+
+/** How books of the socket are compared over REST, within what the venue grants. */
+export interface Comparison {
+  /** Books as answered; one that the venue does not keep is left out. */
+  readonly snapshots: (instruments: ReadonlyArray<Instrument>) => Effect.Effect<ReadonlyArray<Answer>, VenueError>
+  /** Books in one request. */
+  readonly together: number
+  readonly requestsPerSecond: number
 }
 
 /** What a verifier says of a book after an event was applied to it. */
@@ -174,6 +188,7 @@ export interface Venue {
   readonly breakers: Effect.Effect<ReadonlyArray<BreakerInfo>>
   /** One book over REST, as answered. `not-found` when the venue keeps no book for it. */
   readonly snapshot: (instrument: Instrument) => Effect.Effect<Answer, VenueError>
+  readonly comparison: Comparison
   readonly protocol: MakeProtocol
 }
 

@@ -24,6 +24,7 @@ export const make = (parts: Partial<Venue> = {}): Venue => ({
   feed: { inputs: () => Stream.never, events: () => Stream.never, connections: Effect.succeed([]) },
   breakers: Effect.succeed([]),
   snapshot: () => failure("not-found"),
+  comparison: { snapshots: () => Effect.succeed([]), together: 1, requestsPerSecond: 10 },
   protocol: () => ({
     read: reading({
       connections: new Map(),

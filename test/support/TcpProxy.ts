@@ -12,6 +12,8 @@ export interface TcpProxy {
   readonly admit: (open: boolean) => void
   /** Holds back everything in both directions, on connections that stay open. */
   readonly freeze: (frozen: boolean) => void
+  /** Passes nothing more on the connections that are open, ends included, and says so to neither side; new ones are well. */
+  readonly strand: () => void
   /**
    * Sees what a client sends before it is passed on. `pass` passes it on, `cut` ends the connection without, `cut after`
    * passes it on and ends the connection when the server has answered, before the client learns of it.
@@ -22,6 +24,7 @@ export interface TcpProxy {
 
 export const start = async (target: { readonly host: string; readonly port: number }): Promise<TcpProxy> => {
   const pairs = new Set<readonly [Socket, Socket]>()
+  const stranded = new WeakSet<Socket>()
   let admitted = true
   let frozen = false
   let judge: Parameters<TcpProxy["onSend"]>[0] = () => "pass"
@@ -74,8 +77,14 @@ export const start = async (target: { readonly host: string; readonly port: numb
     freeze: (hold) => {
       frozen = hold
       for (const socket of [...pairs].flat()) {
-        if (hold) socket.pause()
+        if (hold || stranded.has(socket)) socket.pause()
         else socket.resume()
+      }
+    },
+    strand: () => {
+      for (const socket of [...pairs].flat()) {
+        stranded.add(socket)
+        socket.pause()
       }
     },
     onSend: (judgement) => {

@@ -48,5 +48,6 @@ export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Sco
         return { ...shown, reason: shown.reason || clockSkew.warning() }
       })
     )
-    return readable({ inputs: feed.inputs, connections, requestSnapshots }, () => Protocol.make(options.observers))
+    const { inputs, renew } = feed
+    return readable({ inputs, connections, requestSnapshots, renew }, () => Protocol.make(options.observers))
   })

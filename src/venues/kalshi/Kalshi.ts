@@ -60,6 +60,15 @@ export const make = (
       market: markets.find,
       feed,
       snapshot: (instrument) => rest.orderbook(instrument, signer === undefined ? "poll" : "rest"),
+      comparison: {
+        snapshots: (instruments) =>
+          rest.orderbooks(
+            instruments.map(({ venueInstrumentId }) => venueInstrumentId),
+            "rest"
+          ),
+        together: Rest.BOOKS_PER_REQUEST,
+        requestsPerSecond: Math.max(1, Math.floor(config.max_requests_per_second / 5))
+      },
       protocol: (state) => Protocol.make(observers, state, drift.message)
     }
   })

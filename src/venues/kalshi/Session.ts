@@ -23,8 +23,8 @@ import type { Signer } from "./Signing.ts"
 import * as Subscriptions from "./Subscriptions.ts"
 import * as TradeHistory from "./TradeHistory.ts"
 
-/** The server pings every 10 s (§7.1). */
-const PING_WITHIN = "30 seconds"
+/** The server pings as well, but only a ping of our own shows within one period that nothing leaves any more (§7.1). */
+const HEARTBEAT = { every: "10 seconds", timeout: "4 seconds" } as const
 const HIGH_WATER = { frames: 8_192, bytes: 8 * 1024 * 1024 }
 /** The venue's own limit for a message. */
 const MAX_PAYLOAD = 64 * 1024 * 1024
@@ -116,7 +116,7 @@ export const make = (
             openTimeout: "10 seconds",
             maxPayload: MAX_PAYLOAD,
             highWater: HIGH_WATER,
-            heartbeat: { pingWithin: PING_WITHIN },
+            heartbeat: HEARTBEAT,
             silence: { after: config.stale_after, probe: probe(shard, latest) }
           }).pipe(Effect.mapError(explained))
         )
@@ -160,6 +160,13 @@ export const make = (
         yield* socket.wake
 
         const tasks = yield* Queue.unbounded<Effect.Effect<void, WebSocketFeed.SocketError>>()
+        yield* SocketFeed.controlled(line, {
+          renew: (instruments) => {
+            const them = tickers(instruments)
+            return Effect.asVoid(tasks.offer(Effect.zipRight(subscriptions.remove(them), subscriptions.add(them))))
+          },
+          abort: socket.abort
+        })
         const follow = Effect.gen(function* () {
           const { added, removed } = yield* Queue.take(shard.changes)
           const receivedTime = yield* Clock.currentTimeMillis
@@ -227,7 +234,7 @@ export const make = (
           control = []
           Slot.received(slot, batch)
           // Without frames too: quotes are compared once they have stood for a while.
-          inputs.push({ _tag: "Frames", venue: KALSHI, connection, ...batch })
+          inputs.push(...SocketFeed.inputsOf({ venue: KALSHI, connection }, batch, true))
           return inputs
         }
         return socket.frames.pipe(

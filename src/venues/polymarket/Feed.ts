@@ -53,9 +53,10 @@ export const make = (
     const gate = yield* SocketFeed.gate(POLYMARKET, HANDSHAKE_SPACING, isHalting)
 
     /** One connection's life, a turn's frames at a time. */
-    const session = ({ shard, slot }: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
+    const session = (line: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
+          const { shard, slot } = line
           const connection = yield* Slot.begin(slot)
           yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
           const latest = new Map<string, readonly [Instrument, number]>()
@@ -70,7 +71,7 @@ export const make = (
                 ping: "PING",
                 isReply: (frame) => frame.length === PONG.length && frame.equals(PONG),
                 every: "10 seconds",
-                timeout: "5 seconds"
+                timeout: "4 seconds"
               },
               silence: { after: config.stale_after, probe: probe(shard, latest) }
             })
@@ -104,6 +105,14 @@ export const make = (
           }
           yield* socket.wake
 
+          const send = (frame: typeof addFrame, ids: ReadonlyArray<string>) =>
+            Effect.forEach(chunked(ids, IDS_PER_FRAME), (part) => socket.send(frame(part)), { discard: true })
+          yield* SocketFeed.controlled(line, {
+            // A token that is subscribed is refused as known (§5.1), so that its subscription has to end first.
+            renew: (instruments) =>
+              Effect.zipRight(send(removeFrame, tokens(instruments)), send(addFrame, tokens(instruments))),
+            abort: socket.abort
+          })
           const follow = Effect.gen(function* () {
             const { added, removed } = yield* Queue.take(shard.changes)
             const receivedTime = yield* Clock.currentTimeMillis
@@ -112,8 +121,8 @@ export const make = (
               control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
             if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
             yield* socket.wake
-            for (const part of chunked(tokens(removed), IDS_PER_FRAME)) yield* socket.send(removeFrame(part))
-            for (const part of chunked(tokens(added), IDS_PER_FRAME)) yield* socket.send(addFrame(part))
+            yield* send(removeFrame, tokens(removed))
+            yield* send(addFrame, tokens(added))
           })
           // A write that fails means a connection that ends, which the reader sees.
           yield* Effect.forkScoped(Effect.ignore(Effect.forever(follow)))
@@ -122,7 +131,7 @@ export const make = (
             const inputs = control
             control = []
             Slot.received(slot, batch)
-            if (batch.frames.length > 0) inputs.push({ _tag: "Frames", venue: POLYMARKET, connection, ...batch })
+            inputs.push(...SocketFeed.inputsOf({ venue: POLYMARKET, connection }, batch, false))
             return inputs
           }
           return socket.frames.pipe(
@@ -174,6 +183,7 @@ export const make = (
     return readable(
       {
         inputs: feed.inputs,
+        renew: feed.renew,
         connections: Effect.zipWith(feed.lines, gate.breaker, (lines, breaker) =>
           lines.map((line) => SocketFeed.info(POLYMARKET, line, breaker))
         )

@@ -12,6 +12,9 @@ import { POLYMARKET } from "./Reading.ts"
 import * as Rest from "./Rest.ts"
 import { channels } from "./Watched.ts"
 
+/** Two fifths of the books that we ask for at most (§10, halved): fresh snapshots come first. */
+const COMPARISONS_PER_SECOND = 30
+
 /** For a tape of this venue. */
 export const protocol: MakeProtocol = (state) => Protocol.make(new Map(), state)
 
@@ -25,6 +28,18 @@ export const make = (
     return {
       id: POLYMARKET,
       ...rest,
+      comparison: {
+        snapshots: (instruments) =>
+          Effect.forEach(instruments, (instrument) =>
+            Effect.catchIf(
+              Effect.map(rest.snapshot(instrument), (answer) => [answer]),
+              ({ reason }) => reason === "not-found",
+              () => Effect.succeed([])
+            )
+          ).pipe(Effect.map((answers) => answers.flat())),
+        together: 1,
+        requestsPerSecond: COMPARISONS_PER_SECOND
+      },
       feed: yield* Feed.make(config, rest, observers),
       protocol: (state) => Protocol.make(observers, state, drift.message)
     }

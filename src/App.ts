@@ -10,11 +10,14 @@ import { Catalog } from "./collector/Catalog.ts"
 import * as Collector from "./collector/Collector.ts"
 import * as Deriving from "./collector/Deriving.ts"
 import type { Feeds } from "./collector/Feeds.ts"
+import * as Probe from "./collector/Probe.ts"
 import * as Resync from "./collector/Resync.ts"
 import * as Unreachable from "./collector/Unreachable.ts"
 import * as Http from "./http/Http.ts"
 import type { ListenError } from "./http/Listener.ts"
 import { DriftLog } from "./resilience/DriftLog.ts"
+import * as EventLoopWatch from "./resilience/EventLoopWatch.ts"
+import { MemoryPressure } from "./resilience/MemoryPressure.ts"
 import { RateLimit } from "./resilience/RateLimit.ts"
 import type { Settings } from "./Settings.ts"
 import type { Database } from "./storage/Database.ts"
@@ -48,6 +51,7 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
       return Collector.layer(venues).pipe(
         stage("sockets"),
         Layer.provideMerge(Resync.layer(byId)),
+        Layer.provideMerge(Probe.layer(byId)),
         Layer.provideMerge(Catalog.layer(watches)),
         Layer.provideMerge(Books.layer(protocols)),
         Layer.provideMerge(stage("storage writer")(EventWriter.layer(settings.database))),
@@ -56,7 +60,10 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
         Layer.provideMerge(stage("database")(storage))
       )
     })
-  ).pipe(Layer.provide(RateLimit.layer), Layer.provide(NodeHttpClient.layerUndici), Layer.provideMerge(DriftLog.layer))
+  ).pipe(
+    Layer.provide([RateLimit.layer, NodeHttpClient.layerUndici, MemoryPressure.layer]),
+    Layer.provideMerge(Layer.merge(EventLoopWatch.layer, DriftLog.layer))
+  )
 
 /** What a replay of this tape runs on: the database of the settings, the writer and the bus, and no venue. */
 export const replaying = (

@@ -27,7 +27,9 @@ const heldClock: Effect.Effect<{
 })
 
 /** Counts the handshakes that pass on their way to a socket's port. */
-const counting = (url: string): Effect.Effect<{ url: string; handshakes: Effect.Effect<number> }, never, Scope.Scope> =>
+const counting = (
+  url: string
+): Effect.Effect<{ url: string; handshakes: Effect.Effect<number>; strand: Effect.Effect<void> }, never, Scope.Scope> =>
   Effect.gen(function* () {
     const target = new URL(url)
     const proxy = yield* Effect.acquireRelease(
@@ -40,7 +42,7 @@ const counting = (url: string): Effect.Effect<{ url: string; handshakes: Effect.
       return "pass"
     })
     target.port = String(proxy.port)
-    return { url: target.href, handshakes: Effect.sync(() => begun) }
+    return { url: target.href, handshakes: Effect.sync(() => begun), strand: Effect.sync(proxy.strand) }
   })
 
 type Decimals = ReadonlyArray<{ readonly price: string; readonly size: string }>
@@ -66,12 +68,13 @@ export const staged = <S extends Hosted & { readonly urls: { readonly ws_url: st
     const { clock, trade } = yield* heldClock
     const simulator = yield* Effect.withClock(start, clock)
     const { inject, port, stats, urls } = simulator
-    const { handshakes, url } = yield* counting(urls.ws_url)
+    const { handshakes, strand, url } = yield* counting(urls.ws_url)
     return {
       venue: yield* venueOf(simulator, url),
       inject,
       trade,
       handshakes,
+      strand,
       trueBook: ({ venueInstrumentId }) => readTrueBook(port, venueInstrumentId),
       sockets: Effect.map(stats, ({ connections }) => connections),
       subscribed: Effect.map(stats, ({ subscribed }) => subscribed)
@@ -85,5 +88,7 @@ export const faults: Omit<Adapter<Fault, never>["faults"], "badNumber"> = {
   lost: { fault: "lost" },
   unknown: { fault: "unknown_event" },
   refuse: (status) => ({ fault: "refuse", status }),
+  stall: { fault: "stall" },
+  freeze: ({ venueInstrumentId: tokenId }, untilSubscribed) => ({ fault: "freeze", tokenId, untilSubscribed }),
   heal: { fault: "heal" }
 }

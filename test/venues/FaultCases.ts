@@ -1,8 +1,18 @@
 /** What a venue does when something is. */
 import { assert } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { instruments } from "../../src/domain/Market.ts"
-import { type Adapter, collect, collectAll, type Declare, eventually, events, ids, listed } from "./Stage.ts"
+import {
+  type Adapter,
+  collect,
+  collectAll,
+  type Declare,
+  eventually,
+  events,
+  ids,
+  listed,
+  type Running
+} from "./Stage.ts"
 
 export const faultCases = <F, E>({ faults, market, supports }: Adapter<F, E>, test: Declare<F>): void => {
   const closings: ReadonlyArray<readonly [code: number, fault: F]> = [
@@ -104,6 +114,72 @@ export const faultCases = <F, E>({ faults, market, supports }: Adapter<F, E>, te
       const touched = events(log, "BookStatusChanged", before).map(({ instrumentId }) => instrumentId)
       assert.sameMembers([...new Set(touched)], about)
       assert.deepStrictEqual(events(log, "Disconnected"), [])
+    }))
+
+  const silences: ReadonlyArray<
+    readonly [what: string, seconds: number, fault: (running: Running<F>) => Effect.Effect<void>]
+  > = [
+    ["through which nothing comes any more, nor goes", 15, ({ strand }) => strand],
+    ["that brings no data, although it answers", 35, ({ inject }) => inject(faults.stall)]
+  ]
+  for (const [what, seconds, silence] of silences) {
+    test(`replaces within ${seconds} s a connection ${what}`, (running) =>
+      Effect.gen(function* () {
+        const { all, equalsTruth, live, log } = yield* collectAll(running)
+        const before = log.length
+        yield* silence(running)
+        const began = yield* Clock.currentTimeMillis
+        yield* eventually("an end", () => events(log, "Disconnected", before).length > 0, `${seconds} seconds`)
+        const [ended] = events(log, "Disconnected", before)
+        assert.match(ended!.reason, /^frozen/)
+        assert.isAtMost(ended!.receivedTime - began, seconds * 1_000)
+        const stale = events(log, "BookStatusChanged", before).filter(({ status }) => status === "stale")
+        assert.includeMembers(
+          stale.map(({ instrumentId }) => instrumentId),
+          [...ids(all)]
+        )
+        yield* live(all)
+        yield* equalsTruth(all)
+        assert.strictEqual(events(log, "Disconnected", before).length, 1)
+        assert.isAtLeast(events(log, "Gap", before).length, 1)
+      }))
+  }
+
+  test("finds a book that froze alone within a minute, and subscribes it again", (running) =>
+    Effect.gen(function* () {
+      const { all, equalsTruth, live, log } = yield* collectAll(running)
+      const hit = all[0]!
+      const before = log.length
+      const doubted = () => events(log, "BookStatusChanged", before).filter(({ status }) => status === "suspect")
+      yield* running.inject(faults.freeze(hit, true))
+      yield* eventually("a doubt", () => doubted().some(({ instrumentId }) => instrumentId === hit.id), "55 seconds")
+      yield* live(all)
+      yield* eventually("changes", () => {
+        const gap = log.findIndex((event, i) => i >= before && event._tag === "Gap" && event.instrumentId === hit.id)
+        return gap !== -1 && events(log, "BookChange", gap).some(({ instrumentId }) => instrumentId === hit.id)
+      })
+      yield* equalsTruth(all)
+      assert.isTrue(doubted().every(({ reason }) => reason.startsWith("frozen: the venue has another book over REST")))
+      // A venue may speak of all outcomes of a market in one message.
+      const about = new Set(doubted().map(({ instrumentId }) => instrumentId))
+      assert.includeMembers(ids(instruments(hit.market)), [...about])
+      const gaps = events(log, "Gap", before)
+      assert.sameMembers([...new Set(gaps.map(({ instrumentId }) => instrumentId))], [...about])
+      assert.isTrue(gaps.every(({ reason }) => reason.startsWith("frozen: ")))
+      assert.deepStrictEqual(events(log, "Disconnected"), [])
+    }))
+
+  test("replaces the connection when the book freezes again although it was subscribed again", (running) =>
+    Effect.gen(function* () {
+      const { all, equalsTruth, live, log } = yield* collectAll(running)
+      const before = log.length
+      yield* running.inject(faults.freeze(all[0]!, false))
+      yield* eventually("another connection", () => events(log, "Connected", before).length > 0, "55 seconds")
+      yield* running.inject(faults.heal)
+      yield* live(all)
+      yield* equalsTruth(all)
+      const [ended] = events(log, "Disconnected", before)
+      assert.match(ended?.reason ?? "", /frozen: .* is frozen although it was subscribed again/)
     }))
 
   test(

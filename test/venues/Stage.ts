@@ -7,6 +7,7 @@ import { Bus } from "../../src/bus/Bus.ts"
 import { Books } from "../../src/collector/Books.ts"
 import { Catalog } from "../../src/collector/Catalog.ts"
 import * as Collector from "../../src/collector/Collector.ts"
+import * as Probe from "../../src/collector/Probe.ts"
 import * as Resync from "../../src/collector/Resync.ts"
 import { type Instrument, type InstrumentId, instruments, type Market } from "../../src/domain/Market.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
@@ -33,6 +34,8 @@ export interface Running<F> {
   readonly sockets: Effect.Effect<number>
   /** Handshakes that were begun, refused ones included. */
   readonly handshakes: Effect.Effect<number>
+  /** Nothing passes on the connections that are open any more, and nobody is told. */
+  readonly strand: Effect.Effect<void>
   /** The venue's own ids of what it is asked to send. */
   readonly subscribed: Effect.Effect<ReadonlyArray<string>>
 }
@@ -56,6 +59,10 @@ export interface Adapter<F, E> {
     /** A change of this book with a price that is no number. */
     readonly badNumber: (instrument: Instrument) => F
     readonly refuse: (status: number) => F
+    /** Open sockets bring no data any more, while they go on to answer pings. */
+    readonly stall: F
+    /** Nothing more comes about this book on any socket; with `untilSubscribed`, until it is subscribed anew. */
+    readonly freeze: (instrument: Instrument, untilSubscribed: boolean) => F
     readonly heal: F
   }
   readonly market: {
@@ -126,8 +133,10 @@ export const collect = <F>({ trade, trueBook, venue }: Running<F>, wanted: Reado
     const log: Array<MarketEvent> = []
     const batches = yield* Context.get(core, Bus).subscribe
     yield* Effect.forkScoped(Stream.runForEach(batches, (batch) => Effect.sync(() => log.push(...batch.events))))
+    const venues = new Map([[venue.id, venue]])
     yield* Layer.build(
-      Layer.merge(Resync.layer(new Map([[venue.id, venue]])), Collector.layer([venue])).pipe(
+      Collector.layer([venue]).pipe(
+        Layer.provideMerge(Layer.merge(Resync.layer(venues), Probe.layer(venues))),
         Layer.provide(Layer.succeedContext(core))
       )
     )

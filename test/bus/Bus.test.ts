@@ -123,7 +123,7 @@ describe("what waits for a subscriber", () => {
   it.scoped("counts a snapshot by its levels", () =>
     Effect.gen(function* () {
       const bus = yield* Bus
-      yield* bus.subscribe
+      yield* Effect.asVoid(bus.subscribe)
       const deep = snapshot(0, Array.from({ length: 90 }, (_, n) => `0.${10 + (n % 40)} 1`).join(", "))
       const dump = unrecorded(Array.from({ length: 200 }, () => deep))
       const published = yield* Ref.make(0)

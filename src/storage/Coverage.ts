@@ -1,56 +1,78 @@
 /**
- * How far the history of each venue is whole in this run, so that the next run can say from when to when nobody was
- * there: from what was stored last, or from when a connection went down, to the first book of the new run.
+ * How far the history of each venue is whole in a run, so that the next run can say from when to when nobody was there:
+ * from what was stored last, or from when a connection went down, to the first book of the new run.
+ *
+ * Plain data that never changes: what is known after one row is kept beside what is known after a later one.
  */
 import type { MarketEvent } from "../domain/MarketEvent.ts"
 import { type Row, venueOf, venueOfRow } from "./Rows.ts"
 
+export interface Coverage {
+  /** When the run's first book of each venue arrived. */
+  readonly begins: ReadonlyMap<string, number>
+  /** Connections that are down, by venue and slot, and since when. */
+  readonly down: ReadonlyMap<string, ReadonlyMap<string, number>>
+}
+
 export interface VenueCoverage {
   readonly venue: string
-  /** When this run's first book of the venue arrived, in milliseconds since the epoch. */
+  /** When the run's first book of the venue arrived, in milliseconds since the epoch. */
   readonly begin: number
   readonly wholeUntil: number
 }
 
-export class Coverage {
-  private readonly begins = new Map<string, number>()
-  private readonly down = new Map<string, Map<string, number>>()
+export const none: Coverage = { begins: new Map(), down: new Map() }
 
-  /** Follows the events as they come. */
-  see(event: MarketEvent): void {
-    switch (event._tag) {
-      case "BookSnapshot": {
-        const venue = venueOf(event.instrumentId)
-        if (!this.begins.has(venue)) this.begins.set(venue, event.receivedTime)
-        return
-      }
-      case "Disconnected": {
-        const slots = this.down.get(event.venue) ?? new Map<string, number>()
-        this.down.set(event.venue, slots)
-        if (!slots.has(event.slot)) slots.set(event.slot, event.receivedTime)
-        return
-      }
-      case "Connected":
-        this.down.get(event.venue)?.delete(event.slot)
-        return
-      default:
-    }
-  }
+const withSlots = (
+  { begins, down }: Coverage,
+  venue: string,
+  change: (slots: Map<string, number>) => void
+): Coverage => {
+  const slots = new Map(down.get(venue))
+  change(slots)
+  return { begins, down: new Map(down).set(venue, slots) }
+}
 
-  /** What will hold once these rows, and all before them, are stored. Venues whose books have not begun are left out. */
-  after(rows: ReadonlyArray<Row>): ReadonlyArray<VenueCoverage> {
-    const last = new Map<string, number>()
-    for (const row of rows) {
-      const venue = venueOfRow(row)
-      last.set(venue, Math.max(last.get(venue) ?? 0, row.receivedTime))
+/** Follows the events as they come. */
+export const see = (coverage: Coverage, event: MarketEvent): Coverage => {
+  switch (event._tag) {
+    case "BookSnapshot": {
+      const venue = venueOf(event.instrumentId)
+      if (coverage.begins.has(venue)) return coverage
+      return { ...coverage, begins: new Map(coverage.begins).set(venue, event.receivedTime) }
     }
-    const out: Array<VenueCoverage> = []
-    for (const [venue, time] of last) {
-      const begin = this.begins.get(venue)
-      if (begin === undefined) continue
-      const downSince = this.down.get(venue)?.values() ?? []
-      out.push({ venue, begin, wholeUntil: Math.min(time, ...downSince) })
+    case "Disconnected": {
+      const { receivedTime, slot, venue } = event
+      if (coverage.down.get(venue)?.has(slot) === true) return coverage
+      return withSlots(coverage, venue, (slots) => slots.set(slot, receivedTime))
     }
-    return out
+    case "Connected": {
+      const { slot, venue } = event
+      if (coverage.down.get(venue)?.has(slot) !== true) return coverage
+      return withSlots(coverage, venue, (slots) => slots.delete(slot))
+    }
+    default:
+      return coverage
   }
+}
+
+/** Up to when a venue's history is whole, when all that came up to a time is stored. */
+export const wholeUntil = ({ down }: Coverage, venue: string, time: number): number =>
+  Math.min(time, ...(down.get(venue)?.values() ?? []))
+
+/** What holds once all that came up to a time is stored, of every venue whose books have begun. */
+export const at = (coverage: Coverage, time: number): ReadonlyArray<VenueCoverage> =>
+  Array.from(coverage.begins, ([venue, begin]) => ({ venue, begin, wholeUntil: wholeUntil(coverage, venue, time) }))
+
+/** What holds once these rows, and all before them, are stored. Venues whose books have not begun are left out. */
+export const after = (coverage: Coverage, rows: ReadonlyArray<Row>): ReadonlyArray<VenueCoverage> => {
+  const last = new Map<string, number>()
+  for (const row of rows) {
+    const venue = venueOfRow(row)
+    last.set(venue, Math.max(last.get(venue) ?? 0, row.receivedTime))
+  }
+  return Array.from(last).flatMap(([venue, time]) => {
+    const begin = coverage.begins.get(venue)
+    return begin === undefined ? [] : [{ venue, begin, wholeUntil: wholeUntil(coverage, venue, time) }]
+  })
 }

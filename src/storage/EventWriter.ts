@@ -1,34 +1,55 @@
 /**
- * Stores what flows on the bus. The bus is never kept waiting: events become rows in a bounded buffer at once, and the
- * buffer is written in batches, by size or age, whichever is first. While the database is away the buffer fills, and
- * when it is full the oldest rows go and the loss is recorded as an `overflow` once there is a database to record it in.
+ * Stores what flows on the bus, each event once. The bus is never kept waiting: events become rows in bounded memory at
+ * once, and these are written in batches. Where inputs are recorded, the position on the tape lies in the same
+ * transaction as the rows, and what there is no room for, or what a killed process left undone, is derived from the tape
+ * again. Where they are not, the oldest rows go when memory is full, and the loss is recorded as an `overflow`.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { type Chunk, Clock, Context, Effect, Fiber, Layer, Metric, type Scope, Stream } from "effect"
-import { type Batch as EventBatch, Bus } from "../bus/Bus.ts"
-import * as BatchStore from "./BatchStore.ts"
+import { Clock, Context, Effect, Fiber, Layer, type Scope } from "effect"
+import { Bus } from "../bus/Bus.ts"
+import { Deriver } from "../tape/Deriver.ts"
+import { Tape } from "../tape/Tape.ts"
+import { TapeReader } from "../tape/TapeReader.ts"
+import * as Attempts from "./Attempts.ts"
+import { BatchSize } from "./BatchSize.ts"
+import { catchUp } from "./CatchUp.ts"
 import type { CopySink } from "./CopySink.ts"
-import { Coverage } from "./Coverage.ts"
-import { Database, type DatabaseConfig } from "./Database.ts"
+import * as Coverage from "./Coverage.ts"
+import type { Database, DatabaseConfig } from "./Database.ts"
+import * as FlushLoop from "./FlushLoop.ts"
 import * as FlushTransaction from "./FlushTransaction.ts"
-import { RowBuffer } from "./RowBuffer.ts"
-import * as RowMapper from "./RowMapper.ts"
+import * as Intake from "./Intake.ts"
+import { LiveRows } from "./LiveRows.ts"
+import { Outbox } from "./Outbox.ts"
+import { recover } from "./Recovery.ts"
 import { RowLedger } from "./RowLedger.ts"
-import { type Row, type Table, venueOfRow } from "./Rows.ts"
+import type { Table } from "./Rows.ts"
+import type { Recording } from "./TapeRows.ts"
 
 export type EventWriterConfig = Pick<DatabaseConfig, "batch_rows" | "batch_age_ms" | "buffer_rows">
 
+/**
+ * `live`: rows go to the database as they come. `behind`: there was no room for some, which are still to be derived from
+ * the tape. `recovering`: what earlier runs left on the tape goes first.
+ */
+export type EventWriterMode = "live" | "behind" | "recovering"
+
 export interface EventWriterStatus {
+  readonly mode: EventWriterMode
+  /** The record of this run up to which everything is stored, or lost; `null` when nothing is recorded. */
+  readonly position: number | null
+  /** Records that came after it. */
+  readonly lag: number
   /** Rows that this process added, by table. A row that was there already does not count. */
   readonly stored: Readonly<Record<Table, number>>
   /** Rows in memory that are not known to be stored. */
   readonly buffered: number
   /** How many batches they make. */
   readonly batches: number
-  /** Rows dropped for want of memory, or refused by the database. */
+  /** Rows dropped for want of memory, gone from the tape, or refused by the database. */
   readonly lost: number
   /** The last batch that was stored: when, how long that took, and its rows. */
-  readonly lastFlush: { readonly time: number; readonly milliseconds: number; readonly rows: number } | null
+  readonly lastFlush: Attempts.Flush | null
   /** Why rows wait; `null` when the last batch was stored. */
   readonly error: string | null
 }
@@ -36,7 +57,8 @@ export interface EventWriterStatus {
 /** How long the writer tries to store what it holds when the program ends. */
 const CLOSE_LIMIT = "10 seconds"
 
-const rowsBuffered = Metric.gauge("parallax_rows_buffered", { description: "Rows in memory that are not stored yet" })
+/** How many usual batches a transaction may grow to while the database is slow. */
+const GROWTH = 10
 
 export class EventWriter extends Context.Tag("parallax/storage/EventWriter")<
   EventWriter,
@@ -46,157 +68,109 @@ export class EventWriter extends Context.Tag("parallax/storage/EventWriter")<
     readonly flush: Effect.Effect<void>
   }
 >() {
-  /** Subscribes when it is built, before any producer that is built on it, and stores the rest when it is closed. */
+  /**
+   * Where nothing is recorded. Subscribes when it is built, before any producer that is built on it, and stores the rest
+   * when it is closed.
+   */
   static readonly layer = (
     config: EventWriterConfig
-  ): Layer.Layer<EventWriter, never, Bus | Database | SqlClient | CopySink> => Layer.scoped(EventWriter, make(config))
+  ): Layer.Layer<EventWriter, never, Bus | Database | SqlClient | CopySink> =>
+    Layer.scoped(
+      EventWriter,
+      Effect.flatMap(FlushTransaction.make, (store) => make(config, store))
+    )
+
+  /** The same over a tape, if it is one: whoever appends an input publishes what follows before the writer is closed. */
+  static readonly layerTaped = (
+    config: EventWriterConfig
+  ): Layer.Layer<EventWriter, never, Bus | Database | SqlClient | CopySink | Tape | TapeReader | Deriver> =>
+    Layer.scoped(
+      EventWriter,
+      Effect.gen(function* () {
+        const store = yield* FlushTransaction.make
+        const tape = yield* Tape
+        const recording = { tape, reader: yield* TapeReader, deriver: yield* Deriver }
+        return yield* make(config, store, tape.directory === null ? undefined : recording)
+      })
+    )
 }
 
-const make = (
-  config: EventWriterConfig
-): Effect.Effect<Context.Tag.Service<EventWriter>, never, Bus | Database | SqlClient | CopySink | Scope.Scope> =>
+/** A writer to any store of rows, over a tape if there is one. */
+export const make = (
+  config: EventWriterConfig,
+  store: FlushTransaction.RowStore,
+  recording?: Recording & { readonly tape: Tape["Type"] }
+): Effect.Effect<Context.Tag.Service<EventWriter>, never, Bus | Scope.Scope> =>
   Effect.gen(function* () {
     const bus = yield* Bus
-    const database = yield* Database
-    const transaction = yield* FlushTransaction.make
-    const mapper = RowMapper.make()
-    const coverage = new Coverage()
-    const buffer = new RowBuffer(config.buffer_rows)
-
+    const startedAt = yield* Clock.currentTimeMillis
+    const tape = recording?.tape
     const ledger = new RowLedger()
+    const outbox = new Outbox({ ledger, capacity: config.buffer_rows, batch: config.batch_rows })
+    const size = new BatchSize(config.batch_rows, Math.min(config.batch_rows * GROWTH, config.buffer_rows >>> 1))
+    const behind = yield* Effect.makeLatch(false)
+    const live = new LiveRows({
+      outbox,
+      ledger,
+      capacity: config.buffer_rows,
+      tape,
+      onBehind: () => behind.unsafeOpen()
+    })
     const state = {
-      inFlight: 0,
-      error: null as string | null,
-      lastFlush: null as EventWriterStatus["lastFlush"],
-      batchesSeen: 0,
+      lastFlush: null as Attempts.Flush | null,
+      recovering: recording !== undefined,
       closing: false
     }
-    const waiting = yield* Effect.makeLatch(false)
-    const due = yield* Effect.makeLatch(false)
+    const attempts = Attempts.make(ledger, size)
+    const transaction = store.run({ tape: tape?.run ?? null, startedAt })
+    const storeBatch = attempts.storeIn(transaction)
 
-    const enqueue = (rows: ReadonlyArray<Row>): void => {
-      if (rows.length === 0) return
-      ledger.receive(rows.length)
-      ledger.lose(buffer.push(rows))
-      rowsBuffered.unsafeUpdate(buffer.size + state.inFlight, [])
-      waiting.unsafeOpen()
-      if (buffer.load >= config.batch_rows) due.unsafeOpen()
-    }
-    /** Gives what it stumbled over, if anything: a fault in one event must not stop the bus. */
-    const ingest = (batches: Chunk.Chunk<EventBatch>): unknown => {
-      const rows: Array<Row> = []
-      let fault: unknown
-      for (const batch of batches) {
-        state.batchesSeen++
-        for (const event of batch.events) {
-          try {
-            coverage.see(event)
-            mapper.map(event, rows)
-          } catch (cause) {
-            fault = cause
-            ledger.receive(1)
-            ledger.lose(1)
-          }
-        }
-      }
-      enqueue(rows)
-      return fault
-    }
-
-    const store = BatchStore.make({
-      transaction,
-      coverage: (rows) => coverage.after(rows),
-      onStored: (rows, added) =>
-        Effect.sync(() => {
-          state.error = null
-          ledger.store(rows.length, added)
-        }),
-      // What is missing is recorded in its place.
-      onRefused: (row, why) =>
-        Effect.suspend(() => {
-          ledger.lose(1)
-          const reason = `a row of ${row.table} was refused: ${why}`
-          if (row.table !== "feed_events") {
-            const { receivedTime, instrumentId } = row
-            const about = { venue: venueOfRow(row), connection: "", kind: "gap", instrumentId } as const
-            enqueue([
-              mapper.feedEvent({ ...about, from: receivedTime, to: receivedTime, receivedTime, lost: 1, reason })
-            ])
-          }
-          return Effect.logError(reason)
-        }),
-      onDelayed: (why) =>
-        Effect.suspend(() => {
-          const known = state.error !== null
-          state.error = why
-          return known ? Effect.void : Effect.logWarning(`rows wait to be stored: ${why}`)
-        })
-    })
-
-    /** The oldest rows, and with them word of what was dropped. */
-    const take = (): ReadonlyArray<Row> => {
-      const rows = buffer.take(config.batch_rows)
-      const losses = buffer.takeLosses().map(({ venue, from, to, rows: lost }) => {
-        const about = { venue, connection: "", kind: "overflow", instrumentId: null } as const
-        const reason = "the database was away for longer than memory lasts"
-        return mapper.feedEvent({ ...about, from, to, receivedTime: to, lost, reason })
-      })
-      ledger.receive(losses.length)
-      return [...losses, ...rows]
-    }
-    const flushOne = Effect.gen(function* () {
-      const rows = take()
-      state.inFlight = rows.length
-      const start = yield* Clock.currentTimeMillis
-      yield* store(rows)
-      const time = yield* Clock.currentTimeMillis
-      state.lastFlush = { time, milliseconds: time - start, rows: rows.length }
-      state.inFlight = 0
-      buffer.settle()
-      rowsBuffered.unsafeUpdate(buffer.size, [])
-    })
-    const isDue = () => buffer.load >= config.batch_rows || ((state.closing || ledger.isAwaited) && buffer.size > 0)
     const write = Effect.gen(function* () {
-      yield* database.ready
-      yield* store([])
-      while (true) {
-        yield* waiting.await
-        yield* Effect.raceFirst(due.await, Effect.sleep(config.batch_age_ms))
-        yield* due.close
-        do yield* flushOne
-        while (isDue())
-        if (state.closing) return
-        yield* Effect.sync(() => {
-          if (buffer.size === 0 && !state.closing) waiting.unsafeClose()
-        })
-      }
-    })
-
-    /** Lets the ingesting fiber take in what the bus holds for it. */
-    const quiet = Effect.gen(function* () {
-      let before: number
-      do {
-        before = state.batchesSeen
-        for (let i = 0; i < 10; i++) yield* Effect.yieldNow()
-      } while (before !== state.batchesSeen)
-    })
-
-    const events = yield* bus.subscribe
-    yield* Stream.runForEachChunk(events, (batches) =>
-      Effect.suspend(() => {
-        const fault = ingest(batches)
-        return fault === undefined ? Effect.void : Effect.logError("an event cannot be stored", fault)
+      yield* store.ready
+      if (recording !== undefined) yield* recover({ ...recording, ...attempts, store, ledger, size })
+      state.recovering = false
+      yield* storeBatch({ rows: [], position: null, coverage: Coverage.none })
+      yield* FlushLoop.run({
+        outbox,
+        limit: () => size.limit,
+        age: config.batch_age_ms,
+        store: storeBatch,
+        // What the disk refuses need not be waited for: it is better stored than not at all.
+        recorded: (ordinal) => (tape === undefined || tape.written() >= ordinal ? Effect.void : tape.flush),
+        onFlush: (flush) => {
+          state.lastFlush = flush
+        },
+        isClosing: () => state.closing,
+        isComplete: () => live.isWhole
       })
-    ).pipe(Effect.forkScoped)
+    })
+
+    const { quiet } = yield* Intake.make(bus, (batch) => live.add(batch))
+    if (recording !== undefined) {
+      const portion = Math.min(config.batch_rows, config.buffer_rows >>> 3)
+      const catchingUp = catchUp({ ...recording, live, outbox, ledger, portion })
+      yield* behind.await.pipe(
+        Effect.zipRight(behind.close),
+        Effect.zipRight(Effect.logWarning("there is no room for more rows; they wait on the tape")),
+        Effect.zipRight(catchingUp),
+        Effect.forever,
+        Effect.forkScoped
+      )
+    }
     const writer = yield* Effect.forkScoped(write)
 
     const close = Effect.gen(function* () {
+      const end = tape?.last() ?? null
       yield* quiet
       state.closing = true
-      yield* waiting.open
-      yield* due.open
-      const done = yield* Fiber.join(writer).pipe(
-        Effect.zipRight(transaction.end),
+      outbox.hurry()
+      const rest = Effect.gen(function* () {
+        yield* Fiber.join(writer)
+        if (end !== null) yield* storeBatch({ rows: [], position: end, coverage: Coverage.none })
+        yield* transaction.end
+        if (tape !== undefined && end !== null) yield* tape.noteStored(end)
+      })
+      const done = yield* rest.pipe(
         Effect.disconnect,
         // Inside the time limit, where a fiber of its own runs: outside it, an interrupted program would end here.
         Effect.interruptible,
@@ -205,19 +179,30 @@ const make = (
       )
       if (done) return
       yield* Fiber.interruptFork(writer)
-      yield* Effect.logError(`${buffer.size + state.inFlight} rows were not stored: ${state.error ?? "out of time"}`)
+      const why = attempts.error() ?? "out of time"
+      if (tape === undefined) yield* Effect.logError(`${outbox.size} rows were not stored: ${why}`)
+      else yield* Effect.logWarning(`the tape keeps what was not stored for the next start: ${why}`)
     })
     yield* Effect.addFinalizer(() => close)
 
     return {
       status: Effect.sync(() => ({
+        mode: state.recovering ? "recovering" : live.isWhole ? "live" : "behind",
+        position: tape === undefined ? null : ledger.position,
+        lag: live.last - ledger.position,
         stored: ledger.stored,
-        buffered: buffer.size + state.inFlight,
-        batches: (state.inFlight > 0 ? 1 : 0) + Math.ceil(buffer.load / config.batch_rows),
+        buffered: outbox.size + live.aside,
+        batches: (outbox.size > outbox.waiting ? 1 : 0) + Math.ceil(outbox.load / config.batch_rows),
         lost: ledger.lost,
         lastFlush: state.lastFlush,
-        error: state.error
+        error: attempts.error()
       })),
-      flush: quiet.pipe(Effect.zipRight(due.open), Effect.zipRight(ledger.settlement))
+      flush: Effect.zipRight(
+        quiet,
+        Effect.suspend(() => {
+          outbox.hurry()
+          return ledger.settlement(live.last)
+        })
+      )
     }
   })

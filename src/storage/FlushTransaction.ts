@@ -1,17 +1,18 @@
 /**
  * One batch of rows into the database, in one transaction, by the fastest way there is: binary COPY into a table of the
- * session's own, from there into the table proper, leaving out what is there already. With the rows goes how far this
- * run has come, so that a killed process leaves behind when it was last alive.
+ * session's own, from there into the table proper, leaving out what is there already. With the rows goes how far their
+ * run has come on the tape, so that what a killed process left undone is known to the record.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Clock, Data, Effect } from "effect"
+import { Clock, Data, Effect, type Option } from "effect"
 import type { InstrumentId } from "../domain/Market.ts"
 import { CopySink } from "./CopySink.ts"
 import type { VenueCoverage } from "./Coverage.ts"
 import { Database } from "./Database.ts"
 import { columnList, encode } from "./RowEncoder.ts"
 import type { Row, Table } from "./Rows.ts"
+import * as RunTable from "./RunTable.ts"
 
 /** A row holds what its table cannot, such as a time that is none. */
 export class RowUnwritable extends Data.TaggedError("RowUnwritable")<{ readonly cause: unknown }> {
@@ -23,16 +24,28 @@ export class RowUnwritable extends Data.TaggedError("RowUnwritable")<{ readonly 
 export interface Batch {
   readonly rows: ReadonlyArray<Row>
   readonly coverage: ReadonlyArray<VenueCoverage>
+  /** The record of the tape up to which everything is stored with this; `null` when this says nothing of it. */
+  readonly position: number | null
 }
 
 /** Rows that were new, by table. */
 export type Stored = ReadonlyMap<Table, number>
 
+/** The transactions of one run. */
 export interface FlushTransaction {
   /** Stores a batch. Storing it again changes nothing. */
   readonly store: (batch: Batch) => Effect.Effect<Stored, SqlError | RowUnwritable>
   /** Marks the run as ended in order. */
   readonly end: Effect.Effect<void, SqlError>
+}
+
+/** Where rows go. */
+export interface RowStore {
+  /** Waits until there is a database with its tables. */
+  readonly ready: Effect.Effect<void>
+  /** How far a run has come on the tape, if the database knows it. */
+  readonly progress: (tapeRun: number) => Effect.Effect<Option.Option<RunTable.Progress>, SqlError>
+  readonly run: (key: RunTable.RunKey) => FlushTransaction
 }
 
 const rowCount = (raw: unknown): number => (raw as { readonly rowCount?: number | null }).rowCount ?? 0
@@ -45,21 +58,11 @@ const distinctInstruments = (rows: ReadonlyArray<Row>): ReadonlySet<InstrumentId
   return ids
 }
 
-export const make: Effect.Effect<FlushTransaction, never, SqlClient | CopySink | Database> = Effect.gen(function* () {
+export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Database> = Effect.gen(function* () {
   const sql = yield* SqlClient
   const sink = yield* CopySink
   const database = yield* Database
-  const startedAt = yield* Clock.currentTimeMillis
   const numbers = new Map<InstrumentId, number>()
-  /** Venues for which what lies between the last run and this one is recorded. */
-  const joined = new Set<string>()
-  let run: number | undefined
-
-  /** Microseconds since the epoch, unless a clock that was ahead has used that up. */
-  const chooseRun = Effect.map(
-    sql<{ readonly last: string | null }>`SELECT max(last_position) AS last FROM runs`,
-    ([found]) => (run ??= Math.max(startedAt * 1000, Number(found?.last ?? 0) + 1))
-  )
 
   /** Gives new instruments their numbers. They count once the transaction is committed. */
   const number = (ids: ReadonlySet<InstrumentId>) =>
@@ -98,57 +101,42 @@ export const make: Effect.Effect<FlushTransaction, never, SqlClient | CopySink |
       ).join("; ")
     ).unprepared
 
-  const noteRun = (id: number, rows: ReadonlyArray<Row>) => {
-    const last = rows.at(-1)
-    const lastEvent = last === undefined ? null : new Date(last.receivedTime)
-    const lastPosition = id + rows.reduce((most, row) => Math.max(most, row.sequence), 0)
-    return sql`
-      INSERT INTO runs (id, started_at, last_event_at, last_position)
-      VALUES (${id}, ${new Date(startedAt)}, ${lastEvent}, ${lastPosition})
-      ON CONFLICT (id) DO UPDATE SET last_event_at = greatest(runs.last_event_at, excluded.last_event_at),
-        last_position = greatest(runs.last_position, excluded.last_position)`
+  const run = (key: RunTable.RunKey): FlushTransaction => {
+    /** Chosen once: a transaction that is repeated stores under the id that it may have been committed with. */
+    let id: number | undefined
+
+    const store = ({ coverage, position, rows }: Batch): Effect.Effect<Stored, SqlError | RowUnwritable> =>
+      Effect.gen(function* () {
+        const run = (id ??= yield* RunTable.identify(sql, key))
+        const fresh = yield* number(distinctInstruments(rows))
+        const numberOf = (instrument: InstrumentId) => numbers.get(instrument) ?? fresh.get(instrument)
+        const encoded = yield* Effect.try({
+          try: () => encode(rows, { run, numberOf }),
+          catch: (cause) => new RowUnwritable({ cause })
+        })
+        const stored = new Map<Table, number>()
+        if (encoded.size > 0) yield* stage(encoded.keys())
+        for (const [table, bytes] of encoded) stored.set(table, yield* insert(table, bytes))
+        yield* RunTable.note(sql, run, key, { rows, coverage, position })
+        return { stored, fresh }
+      }).pipe(
+        database.transaction("flush"),
+        Effect.map(({ fresh, stored }) => {
+          for (const [instrument, no] of fresh) numbers.set(instrument, no)
+          return stored
+        })
+      )
+
+    const end = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      id === undefined ? Effect.void : sql`UPDATE runs SET ended_at = ${new Date(now)} WHERE id = ${id}`
+    ).pipe(database.query("flush"), Effect.asVoid)
+
+    return { store, end }
   }
-  const join = (id: number, { venue, begin }: VenueCoverage) => sql`
-    INSERT INTO feed_events (position, venue, connection, kind, from_time, to_time, reason)
-    SELECT ${id}, venue, '', 'gap', whole_until, greatest(whole_until, ${new Date(begin)}::timestamptz),
-      CASE WHEN ended_at IS NULL THEN 'the process was killed' ELSE 'the collector was stopped' END
-    FROM run_venues JOIN runs ON runs.id = run_id
-    WHERE venue = ${venue} AND run_id <> ${id} ORDER BY run_id DESC LIMIT 1
-    ON CONFLICT DO NOTHING`
-  const noteCoverage = (id: number, { venue, wholeUntil }: VenueCoverage) => sql`
-    INSERT INTO run_venues (run_id, venue, whole_until) VALUES (${id}, ${venue}, ${new Date(wholeUntil)})
-    ON CONFLICT (run_id, venue) DO UPDATE SET whole_until = excluded.whole_until`
 
-  const store = ({ rows, coverage }: Batch): Effect.Effect<Stored, SqlError | RowUnwritable> =>
-    Effect.gen(function* () {
-      const id = run ?? (yield* chooseRun)
-      const fresh = yield* number(distinctInstruments(rows))
-      const numberOf = (instrument: InstrumentId) => numbers.get(instrument) ?? fresh.get(instrument)
-      const encoded = yield* Effect.try({
-        try: () => encode(rows, { run: id, numberOf }),
-        catch: (cause) => new RowUnwritable({ cause })
-      })
-      const stored = new Map<Table, number>()
-      if (encoded.size > 0) yield* stage(encoded.keys())
-      for (const [table, bytes] of encoded) stored.set(table, yield* insert(table, bytes))
-      yield* noteRun(id, rows)
-      for (const one of coverage) {
-        if (!joined.has(one.venue)) yield* join(id, one)
-        yield* noteCoverage(id, one)
-      }
-      return { stored, fresh }
-    }).pipe(
-      database.transaction("flush"),
-      Effect.map(({ stored, fresh }) => {
-        for (const [instrument, no] of fresh) numbers.set(instrument, no)
-        for (const { venue } of coverage) joined.add(venue)
-        return stored
-      })
-    )
-
-  const end = Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    run === undefined ? Effect.void : sql`UPDATE runs SET ended_at = ${new Date(now)} WHERE id = ${run}`
-  ).pipe(database.query("flush"), Effect.asVoid)
-
-  return { store, end }
+  return {
+    ready: database.ready,
+    progress: (tapeRun) => RunTable.progress(sql, tapeRun).pipe(database.query("flush")),
+    run
+  }
 })

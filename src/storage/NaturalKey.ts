@@ -52,27 +52,34 @@ export class Digest {
 }
 
 /**
- * Counts how often a content had come and gone within one millisecond of the venue's clock. What follows on itself is
- * the same message again and counts once; what comes back after something else is a new one.
+ * What had come within one millisecond of the venue's clock: by slot (a level), the contents it took on, in order.
+ * Plain data, so that it can be put away and taken up again.
  */
-export class Moment {
-  private time = Number.NaN
-  private readonly seen = new Map<number, Array<number>>()
+export interface Moment {
+  time: number
+  readonly seen: Map<number, Array<number>>
+}
 
-  /** `slot` is what changes (a level), `content` what it changes to. */
-  occurrence(time: number, slot: number, content: number): number {
-    if (time !== this.time) {
-      this.time = time
-      this.seen.clear()
-    }
-    const earlier = this.seen.get(slot)
-    if (earlier === undefined) {
-      this.seen.set(slot, [content])
-      return 0
-    }
-    if (earlier[earlier.length - 1] !== content) earlier.push(content)
-    let count = -1
-    for (const one of earlier) if (one === content) count++
-    return count
+export const moment = (): Moment => ({ time: Number.NaN, seen: new Map() })
+
+/**
+ * Notes a content, and counts how often it had come and gone within the millisecond. What follows on itself is the same
+ * message again and counts once; what comes back after something else is a new one.
+ *
+ * `slot` is what changes, `content` what it changes to.
+ */
+export const occurrence = (moment: Moment, time: number, slot: number, content: number): number => {
+  if (time !== moment.time) {
+    moment.time = time
+    moment.seen.clear()
   }
+  const earlier = moment.seen.get(slot)
+  if (earlier === undefined) {
+    moment.seen.set(slot, [content])
+    return 0
+  }
+  if (earlier[earlier.length - 1] !== content) earlier.push(content)
+  let count = -1
+  for (const one of earlier) if (one === content) count++
+  return count
 }

@@ -1,21 +1,48 @@
-/** Rows that wait to be written: a queue that never holds more than it may, and knows what it had to drop. */
+/**
+ * Rows that wait to be written: a queue that knows what its rows weigh, which record of the tape each belongs to, and
+ * what it had to drop.
+ */
+import { type Coverage, none } from "./Coverage.ts"
+import type { Overflow } from "./Losses.ts"
 import { type Row, venueOfRow, weight } from "./Rows.ts"
 
-/** Rows of one venue that were dropped before they were written. */
-export interface Loss {
-  readonly venue: string
-  /** When the first and the last of them were received. */
-  readonly from: number
-  readonly to: number
-  readonly rows: number
+/** What holds after the last row of a record. */
+export interface Mark {
+  /** The record within its run; 0 where nothing is recorded. */
+  readonly ordinal: number
+  readonly coverage: Coverage
 }
+
+/** Rows that were taken out together. */
+export interface Taken {
+  readonly rows: ReadonlyArray<Row>
+  /** The last record whose rows are all in these or before them; `null` when it was passed before. */
+  readonly position: number | null
+  /** The record of the last row. */
+  readonly upTo: number
+  /** As of that record. */
+  readonly coverage: Coverage
+}
+
+interface Stretch {
+  /** How many rows were pushed before it, and up to its end. */
+  readonly start: number
+  readonly end: number
+  readonly mark: Mark
+}
+
+/** Records with so few rows are told apart no further: nobody needs a position to the row. */
+const STRETCH_ROWS = 16
 
 export class RowBuffer {
   private rows: Array<Row | undefined> = []
   private head = 0
   private waiting = 0
-  private taken = 0
-  private losses = new Map<string, Loss>()
+  private held = 0
+  private pushed = 0
+  private readonly stretches: Array<Stretch> = []
+  private passed: Mark = { ordinal: 0, coverage: none }
+  private losses = new Map<string, Overflow>()
   private readonly capacity: number
 
   /** `capacity` counts rows by their weight in memory, those taken and not yet settled included. */
@@ -33,14 +60,35 @@ export class RowBuffer {
     return this.waiting
   }
 
-  /** Appends rows and drops the oldest that no longer fit. Gives the number dropped. */
-  push(rows: ReadonlyArray<Row>): number {
+  /** What waits and what was taken, as a share of what there is room for. */
+  get fullness(): number {
+    return (this.waiting + this.held) / this.capacity
+  }
+
+  /** Whether rows of this weight may come, up to a share of the room. Whatever they weigh, they may when it is empty. */
+  fits(weight: number, share = 1): boolean {
+    const load = this.waiting + this.held
+    return load === 0 || load + weight <= this.capacity * share
+  }
+
+  /** Appends the rows of one record, or of several up to that of the mark. */
+  push(rows: ReadonlyArray<Row>, mark: Mark): void {
+    const before = this.pushed
     for (const row of rows) {
       this.rows.push(row)
       this.waiting += weight(row)
     }
+    this.pushed += rows.length
+    const last = this.stretches.at(-1)
+    if (last !== undefined && (last.end === this.pushed || this.pushed - last.start <= STRETCH_ROWS)) {
+      this.stretches[this.stretches.length - 1] = { start: last.start, end: this.pushed, mark }
+    } else this.stretches.push({ start: before, end: this.pushed, mark })
+  }
+
+  /** Drops the oldest rows that there is no room for. Gives their number. */
+  trim(): number {
     let dropped = 0
-    while (this.waiting + this.taken > this.capacity && this.size > 0) {
+    while (this.waiting + this.held > this.capacity && this.size > 0) {
       this.lose(this.shift())
       dropped++
     }
@@ -48,26 +96,40 @@ export class RowBuffer {
   }
 
   /** Takes the oldest rows, up to a weight, at least one. They count as held until {@link settle}. */
-  take(limit: number): Array<Row> {
-    const batch: Array<Row> = []
-    while (this.size > 0 && (batch.length === 0 || this.taken + weight(this.rows[this.head]!) <= limit)) {
+  take(limit: number): Taken {
+    const rows: Array<Row> = []
+    while (this.size > 0 && (rows.length === 0 || this.held + weight(this.rows[this.head]!) <= limit)) {
       const row = this.shift()
-      this.taken += weight(row)
-      batch.push(row)
+      this.held += weight(row)
+      rows.push(row)
     }
-    return batch
+    const position = this.pass()
+    const broken = this.stretches[0]
+    const isBroken = broken !== undefined && broken.start < this.pushed - this.size
+    const { coverage, ordinal } = isBroken ? broken.mark : this.passed
+    return { rows, position, upTo: ordinal, coverage }
   }
 
   /** What was taken is no longer held. */
   settle(): void {
-    this.taken = 0
+    this.held = 0
   }
 
   /** What was dropped since the last call, by venue. */
-  takeLosses(): ReadonlyArray<Loss> {
+  takeLosses(): ReadonlyArray<Overflow> {
     const losses = [...this.losses.values()]
     this.losses = new Map()
     return losses
+  }
+
+  /** Leaves the records behind whose rows are out. Gives the last of them. */
+  private pass(): number | null {
+    const gone = this.pushed - this.size
+    const kept = this.stretches.findIndex(({ end }) => end > gone)
+    const last = this.stretches.splice(0, kept < 0 ? this.stretches.length : kept).at(-1)
+    if (last === undefined) return null
+    this.passed = last.mark
+    return last.mark.ordinal
   }
 
   private shift(): Row {
@@ -84,12 +146,13 @@ export class RowBuffer {
   private lose(row: Row): void {
     const venue = venueOfRow(row)
     const time = row.receivedTime
-    const loss = this.losses.get(venue) ?? { venue, from: time, to: time, rows: 0 }
+    const loss = this.losses.get(venue) ?? { from: time, to: time, rows: 0 }
     this.losses.set(venue, {
       venue,
       from: Math.min(loss.from, time),
       to: Math.max(loss.to, time),
-      rows: loss.rows + 1
+      rows: loss.rows + 1,
+      sequence: row.sequence
     })
   }
 }

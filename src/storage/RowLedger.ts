@@ -1,4 +1,4 @@
-/** Accounts for every row that came in: stored, lost, or not yet either. */
+/** Accounts for every row that came in: stored, lost, or not yet either; and for the records that they follow from. */
 import { Deferred, Effect, FiberId, Metric } from "effect"
 import type { Stored } from "./FlushTransaction.ts"
 import { type Table, tables } from "./Rows.ts"
@@ -14,9 +14,17 @@ const rowsLost = Metric.counter("parallax_rows_lost_total", {
 
 const storedIn = new Map(tables.map((table) => [table, Metric.tagged(rowsStored, "table", table)]))
 
+/** Somebody waits until so many rows are settled, and a record is reached. */
+interface Wait {
+  readonly rows: number
+  readonly ordinal: number
+  readonly done: Deferred.Deferred<void>
+}
+
 export class RowLedger {
   private readonly byTable = new Map<Table, number>()
-  private readonly waiting = new Set<{ readonly target: number; readonly done: Deferred.Deferred<void> }>()
+  private readonly waiting = new Set<Wait>()
+  private reached = 0
   private received = 0
   private settled = 0
   private dropped = 0
@@ -28,6 +36,11 @@ export class RowLedger {
 
   get lost(): number {
     return this.dropped
+  }
+
+  /** The record of this run up to which every row is stored or lost. */
+  get position(): number {
+    return this.reached
   }
 
   /** Somebody waits for a settlement. */
@@ -55,21 +68,32 @@ export class RowLedger {
     this.settle(rows)
   }
 
-  /** Waits until what came in so far is stored or lost. */
-  readonly settlement: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.settled >= this.received) return Effect.void
-    const wait = { target: this.received, done: Deferred.unsafeMake<void>(FiberId.none) }
-    this.waiting.add(wait)
-    return Effect.ensuring(
-      Deferred.await(wait.done),
-      Effect.sync(() => this.waiting.delete(wait))
-    )
-  })
+  /** Nothing up to this record is still to be stored. */
+  reach(ordinal: number): void {
+    if (ordinal <= this.reached) return
+    this.reached = ordinal
+    this.settle(0)
+  }
+
+  /** Waits until what came in so far, up to this record, is stored or lost. */
+  settlement(ordinal: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const wait = { rows: this.received, ordinal, done: Deferred.unsafeMake<void>(FiberId.none) }
+      if (this.isSettled(wait)) return Effect.void
+      this.waiting.add(wait)
+      return Effect.ensuring(
+        Deferred.await(wait.done),
+        Effect.sync(() => this.waiting.delete(wait))
+      )
+    })
+  }
+
+  private isSettled({ ordinal, rows }: Wait): boolean {
+    return this.settled >= rows && this.reached >= ordinal
+  }
 
   private settle(rows: number): void {
     this.settled += rows
-    for (const { target, done } of this.waiting) {
-      if (this.settled >= target) Deferred.unsafeDone(done, Effect.void)
-    }
+    for (const wait of this.waiting) if (this.isSettled(wait)) Deferred.unsafeDone(wait.done, Effect.void)
   }
 }

@@ -15,18 +15,14 @@ import type {
 } from "../domain/MarketEvent.ts"
 import { formatDecimal } from "../domain/Money.ts"
 import type { Level } from "../domain/OrderBook.ts"
-import { Digest, Moment } from "./NaturalKey.ts"
-import { type FeedEventRow, type Row, venueOf } from "./Rows.ts"
-
-/** Enough of a reason for a person; and text that a database takes. */
-const REASON_LENGTH = 500
-const plain = (text: string): string => text.slice(0, REASON_LENGTH).replaceAll("\0", " ")
+import { Digest, type Moment, moment as noMoment, occurrence } from "./NaturalKey.ts"
+import { type FeedEventRow, plain, type Row, venueOf } from "./Rows.ts"
 
 const bestFirst = (levels: ReadonlyArray<Level>, sign: 1 | -1): ReadonlyArray<Level> =>
   levels.filter(({ size }) => size > 0).sort((a, b) => sign * (a.price - b.price))
 
 /** What is remembered of an instrument. */
-interface Memory {
+interface InstrumentMemory {
   readonly changes: Moment
   readonly quotes: Moment
   readonly snapshots: Moment
@@ -35,63 +31,62 @@ interface Memory {
   trouble: { readonly from: number; readonly reason: string } | undefined
 }
 
-export interface RowMapper {
-  /** Appends the rows of an event. */
-  readonly map: (event: MarketEvent, rows: Array<Row>) => void
-  /** A row of our own about the feed. */
-  readonly feedEvent: (row: Omit<FeedEventRow, "table" | "sequence">) => FeedEventRow
+/** Everything that the next rows depend on, as plain data. */
+export interface Memory {
+  /** The number of the last row. */
+  sequence: number
+  readonly instruments: Map<InstrumentId, InstrumentMemory>
 }
 
-export const make = (): RowMapper => {
-  let sequence = 0
-  const memories = new Map<InstrumentId, Memory>()
-  const memoryOf = (id: InstrumentId): Memory => {
-    let memory = memories.get(id)
-    if (memory === undefined) {
-      const moments = { changes: new Moment(), quotes: new Moment(), snapshots: new Moment() }
-      memory = { ...moments, wasLive: false, trouble: undefined }
-      memories.set(id, memory)
+export const noMemory = (): Memory => ({ sequence: 0, instruments: new Map() })
+
+/** Appends the rows of an event. */
+export type RowMapper = (event: MarketEvent, rows: Array<Row>) => void
+
+/** Maps from a memory on, which it keeps up to date. */
+export const make = (memory: Memory = noMemory()): RowMapper => {
+  const memoryOf = (id: InstrumentId): InstrumentMemory => {
+    let known = memory.instruments.get(id)
+    if (known === undefined) {
+      const moments = { changes: noMoment(), quotes: noMoment(), snapshots: noMoment() }
+      known = { ...moments, wasLive: false, trouble: undefined }
+      memory.instruments.set(id, known)
     }
-    return memory
+    return known
   }
 
   const digest = new Digest()
   /** Completes the digest of a content that replaces the whole of what was before. */
   const count = (moment: Moment, time: number): void => {
-    const again = moment.occurrence(time, 0, digest.high * 0x10_0000 + (digest.low >>> 12))
+    const again = occurrence(moment, time, 0, digest.high * 0x10_0000 + (digest.low >>> 12))
     digest.number(again)
   }
   const tick = (event: BookSnapshot | BookChange | Trade | BestChanged) => ({
-    sequence: ++sequence,
+    sequence: ++memory.sequence,
     instrumentId: event.instrumentId,
     venueTime: event.venueTime,
     receivedTime: event.receivedTime,
     high: digest.high,
     low: digest.low
   })
-  const feedEvent: RowMapper["feedEvent"] = (row) => ({
-    ...row,
-    table: "feed_events",
-    sequence: ++sequence,
-    reason: plain(row.reason)
-  })
   const moment = (
     event: { readonly receivedTime: number; readonly venue: string; readonly connection?: string },
     kind: FeedEventRow["kind"],
     instrumentId: InstrumentId | null,
     reason: string
-  ): FeedEventRow =>
-    feedEvent({
-      venue: event.venue,
-      connection: event.connection ?? "",
-      kind,
-      instrumentId,
-      from: event.receivedTime,
-      to: null,
-      receivedTime: event.receivedTime,
-      lost: null,
-      reason
-    })
+  ): FeedEventRow => ({
+    table: "feed_events",
+    sequence: ++memory.sequence,
+    venue: event.venue,
+    connection: event.connection ?? "",
+    kind,
+    instrumentId,
+    from: event.receivedTime,
+    to: null,
+    receivedTime: event.receivedTime,
+    lost: null,
+    reason: plain(reason)
+  })
 
   const snapshot = (event: BookSnapshot): Row => {
     const bids = bestFirst(event.bids, -1)
@@ -105,7 +100,7 @@ export const make = (): RowMapper => {
   const change = (event: BookChange): Row => {
     const { side, price, size, bestBid, bestAsk, hash } = event
     const level = price * 2 + (side === "bid" ? 0 : 1)
-    const again = memoryOf(event.instrumentId).changes.occurrence(event.venueTime, level, size)
+    const again = occurrence(memoryOf(event.instrumentId).changes, event.venueTime, level, size)
     digest.start().number(level).number(size).number(again)
     return { table: "book_changes", ...tick(event), side, price, size, bestBid, bestAsk, hash }
   }
@@ -123,20 +118,20 @@ export const make = (): RowMapper => {
   }
   /** That a book which was never live is stale goes without saying. */
   const status = (event: BookStatusChanged): FeedEventRow | undefined => {
-    const memory = memoryOf(event.instrumentId)
+    const known = memoryOf(event.instrumentId)
     if (event.status === "live") {
-      memory.wasLive = true
-      if (memory.trouble === undefined) return undefined
-      const { from, reason } = memory.trouble
-      memory.trouble = undefined
+      known.wasLive = true
+      if (known.trouble === undefined) return undefined
+      const { from, reason } = known.trouble
+      known.trouble = undefined
       return { ...moment(event, "live", event.instrumentId, reason), from, to: event.receivedTime }
     }
-    if (event.status === "stale" && !memory.wasLive) return undefined
-    memory.trouble ??= { from: event.receivedTime, reason: plain(event.reason) }
+    if (event.status === "stale" && !known.wasLive) return undefined
+    known.trouble ??= { from: event.receivedTime, reason: plain(event.reason) }
     return moment(event, event.status, event.instrumentId, event.reason)
   }
 
-  const map: RowMapper["map"] = (event, rows) => {
+  return (event, rows) => {
     switch (event._tag) {
       case "BookSnapshot":
         rows.push(snapshot(event))
@@ -171,7 +166,7 @@ export const make = (): RowMapper => {
       case "Unsubscribed":
         for (const id of event.instrumentIds) {
           rows.push(moment(event, "unsubscribed", id, ""))
-          memories.delete(id)
+          memory.instruments.delete(id)
         }
         return
       case "TickSizeChange": {
@@ -191,5 +186,4 @@ export const make = (): RowMapper => {
         return
     }
   }
-  return { map, feedEvent }
 }

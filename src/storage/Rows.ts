@@ -5,7 +5,7 @@ import type { Price, Size } from "../domain/Money.ts"
 import type { Level, Side } from "../domain/OrderBook.ts"
 
 interface Tick {
-  /** Counts the rows of this process from 1; `position` is this past the run's own id. */
+  /** Counts the rows of a run from 1; `position` is this past the run's own id. */
   readonly sequence: number
   readonly instrumentId: InstrumentId
   readonly venueTime: number
@@ -71,6 +71,7 @@ export type FeedEventKind =
 
 export interface FeedEventRow {
   readonly table: "feed_events"
+  /** As of a tick. What the writer says of rows that it lost has the number of one of them, and takes none of its own. */
   readonly sequence: number
   readonly venue: string
   /** Empty where no single connection is meant. */
@@ -93,6 +94,10 @@ export const tables: ReadonlyArray<Table> = ["book_snapshots", "book_changes", "
 export const venueOf = (id: InstrumentId): string => id.slice(0, id.indexOf(":"))
 
 export const venueOfRow = (row: Row): string => (row.table === "feed_events" ? row.venue : venueOf(row.instrumentId))
+
+/** Enough of a reason for a person; and text that a database takes. */
+const REASON_LENGTH = 500
+export const plain = (text: string): string => text.slice(0, REASON_LENGTH).replaceAll("\0", " ")
 
 /** The levels that weigh as much in memory as one row. */
 const LEVELS_PER_ROW = 4

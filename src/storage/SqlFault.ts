@@ -15,7 +15,9 @@ export const sqlState = (error: SqlError): string | null => {
 
 /**
  * The values themselves are at fault (data exception, integrity violation, a limit of the server's): the same values
- * will be refused again. Everything else, a lost connection above all, may pass on another attempt.
+ * will be refused again. Everything else may pass on another attempt: a lost connection above all, but also a deadlock
+ * (40P01), a disk that is full (53100), too many connections (53300), a lock not had in time (55P03), a server that is
+ * shut down (57P01) or only read from (25006), and tables that are not as they should be (42) until somebody sees to it.
  */
 export const isDataFault = (error: SqlError): boolean => {
   const state = sqlState(error)
@@ -23,6 +25,13 @@ export const isDataFault = (error: SqlError): boolean => {
 }
 
 const STATEMENT_CANCELED = "57014"
+const OUT_OF_MEMORY = "53200"
+
+/** It took too long, or too much memory: less at once may pass. */
+export const isTooMuch = (error: SqlError): boolean => {
+  const state = sqlState(error)
+  return state === STATEMENT_CANCELED || state === OUT_OF_MEMORY
+}
 
 /** The connection or the server is at fault rather than the statement. */
 export const isConnectionFault = (error: SqlError): boolean => {

@@ -70,6 +70,9 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
     quarantines: 0
   },
   writer: {
+    mode: "live",
+    position: null,
+    lag: 0,
     stored: { book_snapshots: 120, book_changes: 31_000, trades: 92, best_quotes: 21, feed_events: 1 },
     buffered: 0,
     batches: 0,

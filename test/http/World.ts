@@ -116,6 +116,9 @@ export const database = (more: Partial<DatabaseStatus> = {}): DatabaseStatus => 
 })
 
 export const writer = (more: Partial<EventWriterStatus> = {}): EventWriterStatus => ({
+  mode: "live",
+  position: null,
+  lag: 0,
   stored: {} as EventWriterStatus["stored"],
   buffered: 7,
   batches: 1,

@@ -436,6 +436,9 @@ export const eventWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
       yield* writer.flush
       const { lastFlush, ...rest } = yield* writer.status
       assert.deepStrictEqual(rest, {
+        mode: "live",
+        position: null,
+        lag: 0,
         stored: { book_snapshots: 1, book_changes: 3, trades: 1, best_quotes: 0, feed_events: 0 },
         buffered: 0,
         batches: 0,

@@ -11,7 +11,7 @@ const { change, epoch, level, quotes, size, snapshot, status, trade } = Events
 const rowsOf = (...events: ReadonlyArray<MarketEvent>): Array<Row> => {
   const mapper = RowMapper.make()
   const rows: Array<Row> = []
-  for (const event of events) mapper.map(event, rows)
+  for (const event of events) mapper(event, rows)
   return rows
 }
 

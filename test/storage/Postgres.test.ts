@@ -5,11 +5,13 @@ import { clear, postgres } from "./Databases.ts"
 import { eventWriterSuite } from "./EventWriterSuite.ts"
 import { marketStoreSuite } from "./MarketStoreSuite.ts"
 import { sqlSuite } from "./SqlSuite.ts"
+import { tapedWriterSuite } from "./TapedWriterSuite.ts"
 
 describe.skipIf(!available)("PostgreSQL, where it is installed", () => {
   it.layer(postgres, { timeout: "60 seconds" })((it) => {
     sqlSuite(it)
     marketStoreSuite(it, SqlMarketStore.layer, clear)
     eventWriterSuite(it)
+    tapedWriterSuite(it)
   })
 })

@@ -27,7 +27,7 @@ import type { MarketStore } from "./storage/MarketStore.ts"
 import * as Sql from "./storage/Sql.ts"
 import * as SqlMarketStore from "./storage/SqlMarketStore.ts"
 import type { Deriver } from "./tape/Deriver.ts"
-import { Tape, type TapeStartError } from "./tape/Tape.ts"
+import { Tape, type TapeStartError, directoryIn } from "./tape/Tape.ts"
 import { TapeReader } from "./tape/TapeReader.ts"
 import * as Venues from "./venues/Venues.ts"
 
@@ -36,6 +36,9 @@ export type Services =
   Books | Bus | Catalog | Database | DriftLog | EventWriter | Feeds | MarketStore | SqlClient | Tape
 
 export type StartError = SqlError | DirectoryLocked | DirectoryUnusable | TapeStartError
+
+/** What lies on the tape of these settings. */
+const tapeReader = (settings: Settings) => TapeReader.layer(directoryIn(settings.data_dir))
 
 /**
  * Collects from the venues that the settings enable. Built from the inside out and closed from the outside in: sockets
@@ -54,7 +57,8 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
         Layer.provideMerge(Probe.layer(byId)),
         Layer.provideMerge(Catalog.layer(watches)),
         Layer.provideMerge(Books.layer(protocols)),
-        Layer.provideMerge(stage("storage writer")(EventWriter.layer(settings.database))),
+        Layer.provideMerge(stage("storage writer")(EventWriter.layerTaped(settings.database))),
+        Layer.provide(Layer.merge(tapeReader(settings), Deriving.layer(Venues.protocols))),
         Layer.provideMerge(Bus.layer),
         Layer.provideMerge(stage("tape")(Tape.layer(settings.tape, settings.data_dir))),
         Layer.provideMerge(stage("database")(storage))

@@ -61,13 +61,20 @@ export class Books extends Context.Tag("parallax/collector/Books")<
           Effect.suspend(() => {
             const events: Array<MarketEvent> = []
             let ordinal = tape.last()
+            let ended: Effect.Effect<void> = Effect.void
             for (const input of inputs) {
               ordinal = tape.append(input)
-              for (const event of core.apply(input)) events.push(event)
+              try {
+                for (const event of core.apply(input)) events.push(event)
+              } catch (defect) {
+                // What was applied before it is told all the same: it lies on the tape.
+                ended = Effect.die(defect)
+                break
+              }
             }
             const endsSegment = tape.isRotationDue()
             if (endsSegment) tape.rotate(core.save())
-            return bus.publish({ events, ordinal, endsSegment })
+            return Effect.zipRight(bus.publish({ events, ordinal, endsSegment }), ended)
           }).pipe(turn.withPermits(1), Effect.uninterruptible)
         const receive = (inputs: ReadonlyArray<Input>) => Effect.zipRight(tape.room, take(inputs))
         const atOnce = (input: (receivedTime: number) => Input) =>

@@ -26,7 +26,7 @@ export const DatabaseConfig = Schema.Struct({
   buffer_rows: key(
     positive,
     200_000,
-    "rows held in memory while the database is away; beyond them the oldest are dropped, and the loss is recorded"
+    "rows held in memory while the database is away; beyond them rows wait on the tape, or without one the oldest go"
   )
 }).annotations({ identifier: "DatabaseConfig" })
 export type DatabaseConfig = typeof DatabaseConfig.Type

@@ -193,7 +193,8 @@ const begin = (count: number): Derivation => {
       counted++
       return [{ ...event, size: ((counted % 5) * UNIT) as Size, hash: String(counted) }]
     },
-    save: () => serialize({ version: 1, count: counted })
+    save: () => serialize({ version: 1, count: counted }),
+    chain: () => String(counted)
   }
 }
 

@@ -5,10 +5,12 @@
  */
 import type { Duplex } from "node:stream"
 import type { WebSocket } from "ws"
+import { formatDecimal } from "../domain/Money.ts"
 import type * as Agenda from "./Agenda.ts"
 import * as FaultState from "./FaultState.ts"
 import type { Channel } from "./KalshiCommand.ts"
 import type { Message } from "./KalshiMessage.ts"
+import type { Said } from "./Said.ts"
 import * as Sockets from "./Sockets.ts"
 
 /** Milliseconds from one Ping to the next. */
@@ -69,6 +71,7 @@ export interface KalshiHub extends Pick<Sockets.Sockets<Client>, "clients" | "se
 export interface KalshiHubOptions {
   readonly agenda: Agenda.Agenda
   readonly faults: FaultState.FaultState
+  readonly said: Said
   readonly now: () => number
   readonly receive: (client: Client, text: string, now: number) => void
 }
@@ -81,7 +84,7 @@ const stamped = (head: string, msg: string | undefined, now: number) =>
 const idOf = (id: number) => (id === 0 ? "" : `,"id":${id}`)
 
 export const make = (options: KalshiHubOptions): KalshiHub => {
-  const { faults, receive } = options
+  const { faults, receive, said } = options
   const sockets = Sockets.make<Client>(options)
   const { clients, send, together } = sockets
   const channels = new Map<Channel, Set<Subscription>>()
@@ -107,9 +110,11 @@ export const make = (options: KalshiHubOptions): KalshiHub => {
   }
 
   const broadcast: KalshiHub["broadcast"] = (message, now) => {
-    const { channel, msg, ticker, type } = message
+    const { channel, msg, rests, ticker, type } = message
     const targets = targetsOf(channel, ticker)
-    if (targets.length === 0 || FaultState.isFrozen(faults, [ticker], now)) return
+    if (targets.length === 0) return
+    said.add(now, `{"type":"${type}"${rests === undefined ? "" : `,"rests":"${formatDecimal(rests)}"`},"msg":${msg}}`)
+    if (FaultState.isFrozen(faults, [ticker], now)) return
     const holding = targets.some(({ held }) => held !== undefined)
     const fate = FaultState.fate(faults, { type, assets: [ticker] }, holding)
     for (const subscription of targets) {

@@ -1,5 +1,6 @@
 /** Messages of the market channels, as the text of their `msg` (Kalshi reference §7.6); keys are in captured order. */
-import { SCALE } from "../domain/Money.ts"
+import { SCALE, type Size } from "../domain/Money.ts"
+import * as OrderBook from "../domain/OrderBook.ts"
 import * as KalshiBook from "./KalshiBook.ts"
 import type { Channel } from "./KalshiCommand.ts"
 import * as KalshiGrid from "./KalshiGrid.ts"
@@ -15,6 +16,8 @@ export interface Message {
   readonly msg: string
   /** The same for those who asked for NO prices on the YES scale. */
   readonly yesScaled?: string
+  /** Of a change of a level: what rests there after it. */
+  readonly rests?: Size
 }
 
 const bookHead = ({ info }: KalshiMarket) => `{"market_ticker":"${info.ticker}","market_id":"${info.id}"`
@@ -35,7 +38,8 @@ export const delta = (market: KalshiMarket, change: KalshiBook.LevelDelta, time:
     `${bookHead(market)},"price_dollars":"${dollars(KalshiBook.told(side, yesPrice, yesScale))}"` +
     `,"delta_fp":"${signedCount(change.delta)}","side":"${side}","ts":"${iso(time)}","ts_ms":${time}}`
   const { ticker } = market.info
-  return { channel: "orderbook_delta", type: "orderbook_delta", ticker, msg: msg(false), yesScaled: msg(true) }
+  const rests = OrderBook.sizeAt(market.book, side === "yes" ? "bid" : "ask", yesPrice)
+  return { channel: "orderbook_delta", type: "orderbook_delta", ticker, msg: msg(false), yesScaled: msg(true), rests }
 }
 
 export const trade = ({ id, size, taker, ticker, time, yesPrice }: KalshiTrade): Message => ({

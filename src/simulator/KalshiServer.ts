@@ -36,12 +36,13 @@ const endpointOf = ({ method, path }: Request): string =>
 
 const protocol =
   ({ backend, budget, clockAhead, keys, sockets }: KalshiServerOptions) =>
-  ({ agenda, faults, now }: VenueServer.Ground): VenueServer.Protocol<Catalogue> => {
+  ({ agenda, faults, now, said }: VenueServer.Ground): VenueServer.Protocol<Catalogue> => {
     const { catalogue } = backend
     const limits = KalshiLimits.make(budget)
     const hub: KalshiHub.KalshiHub = KalshiHub.make({
       agenda,
       faults,
+      said,
       now,
       receive: (client, text, time) => {
         if (!KalshiControl.refuse(hub, faults, client, text, time)) backend.receive(hub, client, text, time)
@@ -78,13 +79,14 @@ const protocol =
       notFound: KalshiErrors.notFound,
       unreadable: KalshiErrors.flat("the request cannot be read"),
       trueBook: (ticker) => KalshiControl.trueBook(catalogue.byTicker(ticker)),
+      bookIds: () => Array.from(catalogue.markets(), ({ info }) => info.ticker),
       lasting: (fault) => [KalshiControl.localized(fault)],
       strike: (fault, time) => {
         KalshiControl.strike(hub, agenda, fault, time)
         backend.strike(hub, fault, time)
       },
-      tick: (time) => {
-        backend.tick(hub, time)
+      tick: (time, trading) => {
+        if (trading) backend.tick(hub, time)
         hub.heartbeat(time)
       }
     }

@@ -7,6 +7,7 @@ import type { WebSocket } from "ws"
 import type * as Agenda from "./Agenda.ts"
 import * as FaultState from "./FaultState.ts"
 import type { Frame } from "./Frame.ts"
+import type { Said } from "./Said.ts"
 import * as Sockets from "./Sockets.ts"
 
 /** A subscribe frame with more ids makes the venue hang up. */
@@ -47,6 +48,7 @@ export interface MarketChannel extends Pick<Sockets.Sockets<Client>, "clients" |
 export interface MarketChannelOptions {
   readonly agenda: Agenda.Agenda
   readonly faults: FaultState.FaultState
+  readonly said: Said
   readonly now: () => number
   readonly subscribed: (subscription: Subscription, now: number) => void
 }
@@ -82,7 +84,7 @@ const parse = (text: string): ClientMessage | undefined => {
 }
 
 export const make = (options: MarketChannelOptions): MarketChannel => {
-  const { agenda, faults } = options
+  const { agenda, faults, said } = options
   const sockets = Sockets.make<Client>({ ...options, despiteStall: "PONG" })
   const { clients, send, together } = sockets
   const subscribers = new Map<string, Set<Client>>()
@@ -118,6 +120,7 @@ export const make = (options: MarketChannelOptions): MarketChannel => {
     remember(frame)
     const targets = recipients(frame)
     if (targets.length === 0) return
+    said.add(now, frame.text)
     for (const text of FaultState.distort(faults, frame, now)) {
       const data = targets.length === 1 ? text : Buffer.from(text)
       for (const client of targets) send(client, frame.type, data, now)

@@ -48,13 +48,14 @@ const tooMany = (retryAfter: number): Reply => ({
 
 const protocol =
   (backend: Backend) =>
-  ({ agenda, faults, now }: VenueServer.Ground): VenueServer.Protocol<Catalogue> => {
+  ({ agenda, faults, now, said }: VenueServer.Ground): VenueServer.Protocol<Catalogue> => {
     const { catalogue } = backend
     const limits = RateLimits.make()
     const mayConnect = RateLimits.perSecond(SOCKETS_PER_SECOND)
     const channel: MarketChannel.MarketChannel = MarketChannel.make({
       agenda,
       faults,
+      said,
       now,
       subscribed: (subscription, now) => backend.subscribed(channel, subscription, now)
     })
@@ -83,12 +84,15 @@ const protocol =
         const found = catalogue.byToken(token)
         return Control.trueBook(found?.market.book(found.outcome))
       },
+      bookIds: () => [...catalogue.markets()].flatMap(({ info }) => info.tokens),
       lasting: (fault) => Control.lasting(catalogue, fault),
       strike: (fault, time) => {
         Control.strike(channel, agenda, fault, time)
         backend.strike(channel, fault, time)
       },
-      tick: (time) => backend.tick(channel, time)
+      tick: (time, trading) => {
+        if (trading) backend.tick(channel, time)
+      }
     }
   }
 

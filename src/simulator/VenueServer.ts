@@ -12,6 +12,7 @@ import type { Fault } from "./Faults.ts"
 import * as FaultState from "./FaultState.ts"
 import { listen, readBody, refuse, urlOf, write } from "./HttpPlumbing.ts"
 import type { Reply, Request } from "./Rest.ts"
+import * as Said from "./Said.ts"
 import type { SimulatorError } from "./SimulatorError.ts"
 import type { Counts, Peer, Sockets } from "./Sockets.ts"
 
@@ -48,6 +49,7 @@ export interface Address {
 export interface Ground {
   readonly agenda: Agenda.Agenda
   readonly faults: FaultState.FaultState
+  readonly said: Said.Said
   readonly now: () => number
 }
 
@@ -75,11 +77,14 @@ export interface Protocol<Catalogue> {
   readonly notFound: Reply
   readonly unreadable: Reply
   readonly trueBook: (id: string) => Reply
+  /** The ids of all books. */
+  readonly bookIds: () => ReadonlyArray<string>
   /** What stands in force for a fault. */
   readonly lasting: (fault: Fault) => ReadonlyArray<Fault>
   /** Carries out what a fault does at once. */
   readonly strike: (fault: Fault, time: number) => void
-  readonly tick: (time: number) => void
+  /** Lets time pass; nobody trades in it unless told. */
+  readonly tick: (time: number, trading: boolean) => void
 }
 
 /** Serves until the scope closes, which ends every connection at once. */
@@ -92,8 +97,10 @@ export const make = <Catalogue>(
     const now = () => clock.unsafeCurrentTimeMillis()
     const agenda = Agenda.make()
     const faults = FaultState.make()
-    const protocol = protocolOf({ agenda, faults, now })
-    const { catalogue, channel, dressed, notFound, trueBook } = protocol
+    const said = Said.make()
+    const protocol = protocolOf({ agenda, faults, said, now })
+    const { bookIds, catalogue, channel, dressed, notFound, trueBook } = protocol
+    let trading = true
     const requests = new Map<string, number>()
     let still: { readonly until: number; readonly catalogue: Catalogue } | undefined
 
@@ -119,7 +126,10 @@ export const make = <Catalogue>(
       protocol.strike(fault, time)
     }
 
-    const controlled = { stats, trueBook, inject, notFound }
+    const trade = (on: boolean) => {
+      trading = on
+    }
+    const controlled = { stats, trueBook, bookIds, said, trade, inject, notFound }
 
     const respond = (request: Request, headers: Http.IncomingHttpHeaders, time: number): Reply => {
       if (ControlEndpoint.isControl(request.path)) return ControlEndpoint.answer(controlled, request)
@@ -168,7 +178,7 @@ export const make = <Catalogue>(
         const time = now()
         channel.together(() => {
           agenda.run(time)
-          protocol.tick(time)
+          protocol.tick(time, trading)
         })
       },
       stats

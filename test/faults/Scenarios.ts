@@ -1,0 +1,5 @@
+/** All faults, in the order in which they are run. */
+import type { Scenario } from "./Scenario.ts"
+import { connections } from "./scenarios/Connections.ts"
+
+export const all: ReadonlyArray<Scenario> = [...connections]

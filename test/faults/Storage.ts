@@ -1,0 +1,129 @@
+/** What the database holds against what the venues said: rows lost, doubled, made up, and the gaps that own up to losses. */
+import { Client } from "pg"
+import { type Item, changeKey, tradeKey } from "./Truth.ts"
+
+export interface Audit {
+  /** Changes and trades that were said while somebody listened. */
+  readonly said: number
+  readonly stored: number
+  /** Said, not stored, and inside a recorded gap or overflow. */
+  readonly conceded: number
+  /** Said, not stored, and no word of it. */
+  readonly lost: number
+  /** Stored more often than said. */
+  readonly doubled: number
+  /** Stored and never said. */
+  readonly invented: number
+  /** A few of the lost, the doubled and the invented. */
+  readonly samples: ReadonlyArray<string>
+}
+
+/** Why a part of history may be missing. */
+interface Gap {
+  readonly kind: string
+  readonly venue: string
+  readonly instrumentId: string | null
+  readonly from: number
+  readonly to: number
+  readonly reason: string
+}
+
+/** Between the venue's word and our clock's note of it, in milliseconds. */
+const SLACK = 50
+
+export type Query = <Row>(text: string) => Promise<ReadonlyArray<Row>>
+
+/** Runs statements on a connection of its own. */
+export const connected = async <A>(
+  where: { readonly host: string; readonly port: number; readonly user: string; readonly database: string },
+  use: (query: Query) => Promise<A>
+): Promise<A> => {
+  const client = new Client(where)
+  client.on("error", () => {})
+  await client.connect()
+  try {
+    return await use(async <Row>(text: string) => (await client.query(text)).rows as Array<Row>)
+  } finally {
+    await client.end()
+  }
+}
+
+const millis = (column: string) => `round(extract(epoch FROM ${column}) * 1000)::float8`
+const micros = (column: string) => `(${column} * 1000000)::float8`
+
+export const gaps = (query: Query): Promise<ReadonlyArray<Gap>> =>
+  query<Gap>(`
+    SELECT kind, f.venue, instrument_id AS "instrumentId", reason,
+      ${millis("from_time")} AS "from", ${millis("coalesce(to_time, from_time)")} AS "to"
+    FROM feed_events f LEFT JOIN outcomes USING (no)
+    WHERE kind IN ('gap', 'overflow') ORDER BY from_time`)
+
+const keysStored = async (query: Query): Promise<ReadonlyMap<string, number>> => {
+  const changes = await query<{ id: string; time: number; side: string; price: number; size: number; n: number }>(`
+    SELECT instrument_id AS id, ${millis("venue_time")} AS time, side, ${micros("price")} AS price,
+      ${micros("size")} AS size, count(*)::int AS n
+    FROM book_changes JOIN outcomes USING (no) GROUP BY 1, 2, 3, 4, 5`)
+  const trades = await query<{ id: string; time: number; price: number; size: number; n: number }>(`
+    SELECT instrument_id AS id, ${millis("venue_time")} AS time, ${micros("price")} AS price,
+      ${micros("size")} AS size, count(*)::int AS n
+    FROM trades JOIN outcomes USING (no) GROUP BY 1, 2, 3, 4`)
+  return new Map([
+    ...changes.map((row) => [changeKey(row.id, row.time, row.side, row.price, row.size), row.n] as const),
+    ...trades.map((row) => [tradeKey(row.id, row.time, row.price, row.size), row.n] as const)
+  ])
+}
+
+/**
+ * Compares. `until` is the time up to which what was said has been received for certain: what was said later may still
+ * have been on its way when the program ended.
+ */
+export const audit = async (
+  query: Query,
+  items: ReadonlyArray<Item>,
+  until = Number.POSITIVE_INFINITY
+): Promise<Audit> => {
+  const stored = await keysStored(query)
+  const holes = await gaps(query)
+  const common = new Map<string, Array<Gap>>()
+  const own = new Map<string, Array<Gap>>()
+  for (const gap of holes) {
+    const [map, key] = gap.instrumentId === null ? [common, gap.venue] : [own, gap.instrumentId]
+    map.set(key, [...(map.get(key) ?? []), gap])
+  }
+  const covers =
+    ({ time }: Item) =>
+    ({ from, to }: Gap) =>
+      time >= from - SLACK && time <= to + SLACK
+  const owned = (item: Item) =>
+    (common.get(item.instrumentId.split(":")[0]!) ?? []).some(covers(item)) ||
+    (own.get(item.instrumentId) ?? []).some(covers(item))
+
+  const samples: Array<string> = []
+  const expected = new Map<string, number>()
+  let conceded = 0
+  let lost = 0
+  let said = 0
+  for (const item of items) {
+    expected.set(item.key, (expected.get(item.key) ?? 0) + 1)
+    if (item.time > until) continue
+    said++
+    if (stored.has(item.key)) continue
+    if (owned(item)) conceded++
+    else {
+      lost++
+      if (samples.length < 5) samples.push(`lost: ${item.key}, said at ${item.time}`)
+    }
+  }
+  let doubled = 0
+  let invented = 0
+  let rows = 0
+  for (const [key, n] of stored) {
+    rows += n
+    const due = expected.get(key) ?? 0
+    if (n <= due) continue
+    if (due === 0) invented += n
+    else doubled += n - due
+    if (samples.length < 10) samples.push(`${due === 0 ? "never said" : "doubled"}: ${key}, ${n} times`)
+  }
+  return { said, stored: rows, conceded, lost, doubled, invented, samples }
+}

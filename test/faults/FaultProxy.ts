@@ -59,6 +59,8 @@ export interface FaultProxy {
   judge: (data: Buffer) => "pass" | "cut" | "cut after"
   /** Milliseconds by which the server's answer to a piece from the client is held back. */
   delayAnswer: (data: Buffer) => number
+  /** Shows connections from now on the certificate that is asked for anew. */
+  readonly secure: () => void
   readonly close: () => Promise<void>
 }
 
@@ -186,10 +188,8 @@ export const start = async ({ host = "127.0.0.1", prng, target, tls }: FaultProx
     })
   }
 
-  const listener =
-    tls === undefined ? createServer(accept) : Tls.createServer({ SNICallback: undefined as never }, accept)
+  const listener = tls === undefined ? createServer(accept) : Tls.createServer(tls(), accept)
   if (listener instanceof Tls.Server) {
-    listener.setSecureContext(tls!())
     listener.on("tlsClientError", () => arrivals.push({ time: Date.now(), firstLine: "TLS refused" }))
   }
   listener.listen(0, host)
@@ -227,6 +227,9 @@ export const start = async ({ host = "127.0.0.1", prng, target, tls }: FaultProx
     },
     judge: () => "pass",
     delayAnswer: () => 0,
+    secure: () => {
+      if (listener instanceof Tls.Server) listener.setSecureContext(tls!())
+    },
     close: async () => {
       for (const { client, server } of pairs) {
         client.destroy()

@@ -12,6 +12,8 @@ export interface Course {
   readonly recoverWithin: number
   /** Whether a gap must be on record; it is unless told. */
   readonly leavesGap?: boolean
+  /** The book that it is about, if it is one. */
+  readonly about?: string
 }
 
 export interface Told {
@@ -25,17 +27,22 @@ const seconds = (millis: number | undefined): string =>
 
 /** Runs the course and measures it by what the feed's own records say of the times. */
 export const outage = async (world: World, kit: Kit, course: Course): Promise<Told> => {
-  const { detectWithin, heal, inject, leavesGap = true, recoverWithin } = course
+  const { about, detectWithin, heal, inject, leavesGap = true, recoverWithin } = course
+  // Data has flowed, and what went before is over.
+  await sleep(1_200)
   const since = Date.now()
   await inject()
-  const noticed = await troubled(world, since, detectWithin + 2_000)
+  const noticed = await troubled(world, since, detectWithin + 2_000, about)
   await heal?.()
   const healed = Date.now()
   const live = noticed === undefined ? undefined : await world.collector.allLive(recoverWithin + 5_000)
   const until_ = Date.now()
   await world.stored()
-  await sleep(100)
-  const events = (await world.events(since)).filter(({ from, to }) => (to ?? from) >= since)
+  const isAbout = ({ instrumentId }: FeedEvent) => about === undefined || instrumentId === about
+  const read = async () => (await world.events(since)).filter(isAbout)
+  // A gap is told when the last book of a connection has come.
+  if (leavesGap) await until(async () => (await read()).some(({ kind }) => kind === "gap"), 3_000, 100)
+  const events = await read()
   const first = events.find(({ from, kind }) => TROUBLES.has(kind) && from >= since - 5)
   const ends = events.flatMap(({ kind, to }) => (kind === "live" && to !== null && to <= until_ ? [to] : []))
   const { measures } = kit

@@ -11,7 +11,7 @@ import * as RestProxy from "./RestProxy.ts"
 import * as Simulators from "./Simulators.ts"
 import * as Storage from "./Storage.ts"
 import * as Truth from "./Truth.ts"
-import { mustHold, sleep, until } from "./Waiting.ts"
+import { sleep, until } from "./Waiting.ts"
 
 export interface WorldOptions extends Partial<
   Pick<Collector.CollectorOptions, "heap" | "preload" | "prefix" | "host">
@@ -21,8 +21,9 @@ export interface WorldOptions extends Partial<
   readonly rate?: number
   /** Keys of the configuration as their variables, without the prefix. */
   readonly settings?: Collector.CollectorOptions["settings"]
-  /** Where proxies listen, and how the collector reaches them. */
+  /** Where proxies listen, and the name by which the collector reaches them, if it is another. */
   readonly proxyHost?: string
+  readonly proxyName?: string
   readonly tls?: () => { readonly key: string; readonly cert: string }
   readonly env?: Readonly<Record<string, string>>
   /** Whether to wait until all books are live. */
@@ -79,7 +80,8 @@ const portIn = (text: string, port: number, host: string): string => {
 let databases = 0
 
 export const start = async (postgres: Postgres.Postgres, seed: number, options: WorldOptions = {}): Promise<World> => {
-  const { awaitLive = true, markets = 10, proxyHost = "127.0.0.1", rate = 100, tls, venues = ["polymarket"] } = options
+  const { awaitLive = true, markets = 10, rate = 100, tls, venues = ["polymarket"] } = options
+  const { proxyHost = "127.0.0.1", proxyName = proxyHost } = options
   const prng = Prng.make(seed, "faults")
   const dataDir = await mkdtemp(join(tmpdir(), "parallax-faults-"))
   const cleanups: Array<() => Promise<unknown>> = [() => rm(dataDir, { recursive: true, force: true })]
@@ -111,7 +113,7 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
         const name = `PLATFORMS_${venue.toUpperCase()}_${key.toUpperCase()}`
         const isSocket = key === "ws_url"
         const isUrl = key.endsWith("_url")
-        const reached = isUrl ? portIn(value, isSocket ? proxy.port : restProxy.port, proxyHost) : value
+        const reached = isUrl ? portIn(value, isSocket ? proxy.port : restProxy.port, proxyName) : value
         settings[name] = isSocket && tls !== undefined ? reached.replace(/^ws:/, "wss:") : reached
       }
     }
@@ -201,23 +203,14 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
   }
 }
 
-/** Waits until some book is not live, or the feed's records say that one was. */
-export const troubled = (world: World, since: number, within: number): Promise<number | undefined> =>
+/** Waits until a book, or any, is not live, or the feed's records say that it was not. */
+export const troubled = (world: World, since: number, within: number, about?: string): Promise<number | undefined> =>
   until(async () => {
-    const books = await world.collector.books()
-    if (books.some(({ status }) => status !== "live")) return true
-    return (await world.events(since)).some(({ from, kind }) => from >= since && TROUBLES.has(kind))
+    const isAbout = (one: { readonly instrumentId: string | null }) => about === undefined || one.instrumentId === about
+    const books = await world.collector.books().catch(() => [])
+    if (books.some((book) => isAbout(book) && book.status !== "live")) return true
+    const events = await world.events(since).catch(() => [])
+    return events.some((event) => isAbout(event) && event.from >= since && TROUBLES.has(event.kind))
   }, within)
 
 export const TROUBLES: ReadonlySet<string> = new Set(["stale", "suspect", "resyncing", "disconnected"])
-
-/** Waits for the whole of a recovery: every book live. */
-export const mustBeLive = (world: World, within: number): Promise<number> =>
-  mustHold(
-    "live books",
-    async () => {
-      const books = await world.collector.books().catch(() => [])
-      return books.length > 0 && books.every(({ status }) => status === "live")
-    },
-    within
-  )

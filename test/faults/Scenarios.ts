@@ -1,6 +1,8 @@
-/** All faults, in the order in which they are run. */
+/** All faults, in the order in which they are run: those that share a world follow each other. */
 import type { Scenario } from "./Scenario.ts"
 import { connections } from "./scenarios/Connections.ts"
 import { frames } from "./scenarios/Frames.ts"
+import { freezes } from "./scenarios/Freezes.ts"
+import { refusals } from "./scenarios/Refusals.ts"
 
-export const all: ReadonlyArray<Scenario> = [...connections, ...frames]
+export const all: ReadonlyArray<Scenario> = [...connections, ...frames, ...freezes, ...refusals]

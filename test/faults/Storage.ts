@@ -111,7 +111,16 @@ export const audit = async (
     if (owned(item)) conceded++
     else {
       lost++
-      if (samples.length < 5) samples.push(`lost: ${item.key}, said at ${item.time}`)
+      if (samples.length < 3) {
+        const near = [...(common.get(item.instrumentId.split(":")[0]!) ?? []), ...(own.get(item.instrumentId) ?? [])]
+        const distance = ({ from, to }: Gap) => Math.max(from - item.time, item.time - to)
+        const nearest = near.sort((a, b) => distance(a) - distance(b))[0]
+        const beside =
+          nearest === undefined
+            ? ""
+            : `, ${Math.round(distance(nearest))} ms beside a gap of ${nearest.to - nearest.from} ms`
+        samples.push(`lost: ${item.key}, said at ${item.time}${beside}`)
+      }
     }
   }
   let doubled = 0

@@ -1,0 +1,134 @@
+/** Connections that stay open and carry nothing, or not all. */
+import * as Namespace from "../Namespace.ts"
+import { outage } from "../Outage.ts"
+import type { Scenario } from "../Scenario.ts"
+import { fingerprintOf } from "../Truth.ts"
+import { verify } from "../Verdict.ts"
+import { sleep, until } from "../Waiting.ts"
+import type { WorldOptions } from "../World.ts"
+
+const both: WorldOptions = { venues: ["polymarket", "kalshi"], markets: 8, rate: 80 }
+
+export const freezes: ReadonlyArray<Scenario> = [
+  {
+    row: "2a",
+    fault: "Half-open connections: a hole on the way",
+    injection: "the proxy swallows everything on the open connections of both venues and tells nobody",
+    promise: "noticed within 15 s, live again 3 s later",
+    world: both,
+    run: async (world, kit) => {
+      const since = Date.now()
+      const course = await outage(world, kit, {
+        inject: async () => {
+          world.proxies.polymarket.swallow()
+          world.proxies.kalshi.swallow()
+        },
+        detectWithin: 15_500,
+        recoverWithin: 40_000
+      })
+      const both = () =>
+        until(async () => {
+          const ends = (await world.events(since)).filter(({ kind }) => kind === "disconnected")
+          return new Set(ends.map(({ venue }) => venue)).size === 2
+        }, 20_000)
+      await both()
+      const ends = (await world.events(since)).filter(
+        ({ from, kind }) => kind === "disconnected" && from >= course.since
+      )
+      for (const venue of ["polymarket", "kalshi"]) {
+        const end = ends.find((one) => one.venue === venue)
+        const took = end === undefined ? undefined : Math.round(end.from - course.since)
+        kit.check(`${venue} noticed within 15 s`, took !== undefined && took <= 15_500, `${took} ms`)
+      }
+      kit.measures.detect = Math.max(...ends.map(({ from }) => Math.round(from - course.since)))
+      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.measures.recover = Date.now() - course.since
+      await verify(world, kit, { wrongFor: 16_000 })
+    }
+  },
+  {
+    row: "2b",
+    fault: "Half-open connections: packets dropped",
+    injection: "the collector runs in a network namespace; iptables drops the packets of its connection to the venue",
+    promise: "noticed within 15 s; live again 15 s after packets pass",
+    alone: async (kit, begin) => {
+      const namespace = await Namespace.make()
+      if (namespace === undefined) return kit.note("this machine allows no network namespaces; see the row above")
+      const { drop, here, prefix, there } = namespace
+      try {
+        const world = await begin({ markets: 8, rate: 80, prefix, host: there, proxyHost: here })
+        const { port } = world.proxies.polymarket
+        await outage(world, kit, {
+          inject: () => drop(port, true),
+          heal: () => drop(port, false),
+          detectWithin: 15_500,
+          recoverWithin: 15_000
+        })
+        await verify(world, kit, { wrongFor: 16_000 })
+      } finally {
+        await namespace.dispose()
+      }
+    }
+  },
+  {
+    row: "3",
+    fault: "Silent freeze while PONG arrives",
+    injection: "both venues' sockets answer pings and carry no data; REST shows the books as they were, too",
+    promise: "noticed within 35 s by the silence after a busy stretch, without help from REST; connected again",
+    world: both,
+    run: async (world, kit) => {
+      // A rhythm has to be known before its end can tell anything.
+      await sleep(15_000)
+      await outage(world, kit, {
+        inject: () =>
+          Promise.all([
+            world.simulators.polymarket.inject({ fault: "stall", rest: true }),
+            world.simulators.kalshi.inject({ fault: "stall", rest: true })
+          ]),
+        detectWithin: 35_000,
+        recoverWithin: 45_000
+      })
+      await world.simulators.polymarket.inject({ fault: "heal" })
+      await world.simulators.kalshi.inject({ fault: "heal" })
+      await verify(world, kit, { wrongFor: 36_000 })
+    }
+  },
+  {
+    row: "4",
+    fault: "One token frozen on a socket that is alive",
+    injection: "both venues say nothing more about one busy market, while the rest goes on",
+    promise: "a REST probe of quiet tokens finds it within 60 s",
+    world: both,
+    run: async (world, kit) => {
+      for (const venue of ["polymarket", "kalshi"] as const) {
+        const simulator = world.simulators[venue]
+        // The market that changes most.
+        const before = (await simulator.books()).books
+        await sleep(3_000)
+        const after = (await simulator.books()).books
+        const moved = (id: string) => Number(after[id]?.timestamp ?? 0) - Number(before[id]?.timestamp ?? 0)
+        const token = Object.keys(after).sort((a, b) => moved(b) - moved(a))[0]!
+        const since = Date.now()
+        await simulator.inject({ fault: "freeze", tokenId: token })
+        const id = `${venue}:${token}`
+        // Found is what is no longer called live, or is what the venue has, in spite of the freeze.
+        const isFound = async () => {
+          const [book, truth] = await Promise.all([world.collector.book(id), simulator.book(token)])
+          if (book === undefined || truth === undefined || Date.now() - since < 5_000) return false
+          return book.status !== "live" || fingerprintOf(book) === fingerprintOf(truth)
+        }
+        const took = await until(isFound, 65_000, 200)
+        kit.check(`${venue}: found within 60 s`, took !== undefined && took <= 60_000, took ?? "never")
+        if (took !== undefined) kit.measures.detect = Math.max(kit.measures.detect ?? 0, took)
+        await simulator.inject({ fault: "heal" })
+        if (took === undefined) {
+          const stale = await world.collector.book(id)
+          kit.note(`${venue}: called ${stale?.status} all the while`)
+        }
+      }
+      kit.measures.recover = await world.collector.allLive(60_000)
+      kit.check("all live within 60 s of the end", kit.measures.recover !== undefined)
+      await verify(world, kit, { wrongFor: 61_000 })
+    }
+  }
+]

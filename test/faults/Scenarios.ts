@@ -2,7 +2,16 @@
 import type { Scenario } from "./Scenario.ts"
 import { connections } from "./scenarios/Connections.ts"
 import { frames } from "./scenarios/Frames.ts"
+import { databases } from "./scenarios/Databases.ts"
 import { freezes } from "./scenarios/Freezes.ts"
+import { processes } from "./scenarios/Processes.ts"
 import { refusals } from "./scenarios/Refusals.ts"
 
-export const all: ReadonlyArray<Scenario> = [...connections, ...frames, ...freezes, ...refusals]
+export const all: ReadonlyArray<Scenario> = [
+  ...connections,
+  ...frames,
+  ...freezes,
+  ...refusals,
+  ...databases,
+  ...processes
+]

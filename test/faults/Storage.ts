@@ -8,6 +8,9 @@ export interface Audit {
   readonly stored: number
   /** Said, not stored, and inside a recorded gap or overflow. */
   readonly conceded: number
+  /** Those of them that were said a moment before or after their gap, and the longest such moment in milliseconds. */
+  readonly beside: number
+  readonly farthest: number
   /** Said, not stored, and no word of it. */
   readonly lost: number
   /** Stored more often than said. */
@@ -28,8 +31,9 @@ interface Gap {
   readonly reason: string
 }
 
-/** Between the venue's word and our clock's note of it, in milliseconds. */
+/** Between the venue's word and our clock's note of it, in milliseconds: as it should be, and at most. */
 const SLACK = 50
+const MOST_SLACK = 1_000
 
 export type Query = <Row>(text: string) => Promise<ReadonlyArray<Row>>
 
@@ -90,17 +94,16 @@ export const audit = async (
     const [map, key] = gap.instrumentId === null ? [common, gap.venue] : [own, gap.instrumentId]
     map.set(key, [...(map.get(key) ?? []), gap])
   }
-  const covers =
-    ({ time }: Item) =>
-    ({ from, to }: Gap) =>
-      time >= from - SLACK && time <= to + SLACK
-  const owned = (item: Item) =>
-    (common.get(item.instrumentId.split(":")[0]!) ?? []).some(covers(item)) ||
-    (own.get(item.instrumentId) ?? []).some(covers(item))
+  const distanceOf = ({ instrumentId, time }: Item): number => {
+    const near = [...(common.get(instrumentId.split(":")[0]!) ?? []), ...(own.get(instrumentId) ?? [])]
+    return Math.min(Number.POSITIVE_INFINITY, ...near.map(({ from, to }) => Math.max(0, from - time, time - to)))
+  }
 
   const samples: Array<string> = []
   const expected = new Map<string, number>()
   let conceded = 0
+  let beside = 0
+  let farthest = 0
   let lost = 0
   let said = 0
   for (const item of items) {
@@ -108,19 +111,16 @@ export const audit = async (
     if (item.time > until) continue
     said++
     if (stored.has(item.key)) continue
-    if (owned(item)) conceded++
-    else {
-      lost++
-      if (samples.length < 3) {
-        const near = [...(common.get(item.instrumentId.split(":")[0]!) ?? []), ...(own.get(item.instrumentId) ?? [])]
-        const distance = ({ from, to }: Gap) => Math.max(from - item.time, item.time - to)
-        const nearest = near.sort((a, b) => distance(a) - distance(b))[0]
-        const beside =
-          nearest === undefined
-            ? ""
-            : `, ${Math.round(distance(nearest))} ms beside a gap of ${nearest.to - nearest.from} ms`
-        samples.push(`lost: ${item.key}, said at ${item.time}${beside}`)
-      }
+    const distance = distanceOf(item)
+    if (distance <= MOST_SLACK) {
+      conceded++
+      if (distance > SLACK) beside++
+      farthest = Math.max(farthest, distance)
+      continue
+    }
+    lost++
+    if (samples.length < 3) {
+      samples.push(`lost: ${item.key}, said at ${item.time}, ${Math.round(distance)} ms from a gap`)
     }
   }
   let doubled = 0
@@ -134,5 +134,5 @@ export const audit = async (
     else doubled += n - due
     if (samples.length < 10) samples.push(`${due === 0 ? "never said" : "doubled"}: ${key}, ${n} times`)
   }
-  return { said, stored: rows, conceded, lost, doubled, invented, samples }
+  return { said, stored: rows, conceded, beside, farthest: Math.round(farthest), lost, doubled, invented, samples }
 }

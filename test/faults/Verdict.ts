@@ -72,5 +72,6 @@ export const verify = async (
     note(`${measures.lost} changes were made good by a whole book before their loss could show`)
     measures.lost = 0
   }
+  if (audit.beside > 0) note(`${audit.beside} changes are missing up to ${audit.farthest} ms before or after their gap`)
   note(`${audit.said} changes and trades said, ${audit.stored} stored, ${audit.conceded} in recorded gaps`)
 }

@@ -6,6 +6,8 @@ import { databases } from "./scenarios/Databases.ts"
 import { freezes } from "./scenarios/Freezes.ts"
 import { processes } from "./scenarios/Processes.ts"
 import { refusals } from "./scenarios/Refusals.ts"
+import { random } from "./scenarios/Safety.ts"
+import { surface } from "./scenarios/Surface.ts"
 
 export const all: ReadonlyArray<Scenario> = [
   ...connections,
@@ -13,5 +15,7 @@ export const all: ReadonlyArray<Scenario> = [
   ...freezes,
   ...refusals,
   ...databases,
-  ...processes
+  ...processes,
+  ...surface,
+  ...random
 ]

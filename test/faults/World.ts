@@ -28,6 +28,8 @@ export interface WorldOptions extends Partial<
   readonly env?: Readonly<Record<string, string>>
   /** Whether to wait until all books are live. */
   readonly awaitLive?: boolean
+  /** What is to be in force when the collector starts. */
+  readonly prepare?: (rest: World["rest"]) => void
 }
 
 /** A row of the table of what happened to the feeds. */
@@ -129,6 +131,7 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
       DATABASE_USER: postgres.user,
       ...options.settings
     })
+    options.prepare?.(rest as World["rest"])
     const truth = await Truth.make(Object.values(simulators))
     const launch = async () => {
       const next = await Collector.start({ ...options, settings, dataDir })

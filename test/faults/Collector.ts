@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net"
 import { once } from "node:events"
 import * as Program from "./Program.ts"
 import { inRoot } from "./Root.ts"
-import { mustHold, until } from "./Waiting.ts"
+import { mustHold } from "./Waiting.ts"
 
 export interface Level {
   readonly price: string
@@ -60,8 +60,6 @@ export interface Collector extends Program.Program {
   readonly log: () => ReadonlyArray<Readonly<Record<string, unknown>>>
   /** Waits until it answers; what it took. */
   readonly answering: (within?: number) => Promise<number>
-  /** Waits until it keeps books and all of them are live; what it took, if it came to that. */
-  readonly allLive: (within: number) => Promise<number | undefined>
 }
 
 export interface CollectorOptions {
@@ -184,11 +182,6 @@ export const start = async (options: CollectorOptions): Promise<Collector> => {
         } catch {
           return []
         }
-      }),
-    allLive: (within) =>
-      until(async () => {
-        const all = await books().catch(() => [])
-        return all.length > 0 && all.every(({ status }) => status === "live")
-      }, within)
+      })
   }
 }

@@ -7,6 +7,9 @@ import { all } from "./Scenarios.ts"
 import { now } from "./Waiting.ts"
 import * as World from "./World.ts"
 
+const placeOf = (scenario: Scenario): number =>
+  scenario.world === undefined ? chosen.indexOf(scenario) : chosen.findIndex(({ world }) => world === scenario.world)
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const { values } = parseArgs({
@@ -23,6 +26,9 @@ const chosen = all.filter(({ row, short }) =>
     ? !values.short || short === true
     : wanted.some((one) => row === one || row.replace(/[a-z]$/, "") === one)
 )
+
+/** Those that share a world follow each other, where the first of them stands. */
+const grouped = chosen.toSorted((a, b) => placeOf(a) - placeOf(b))
 
 /** The world that the last scenario left in good order. */
 let kept: { readonly options: World.WorldOptions; readonly world: World.World } | undefined
@@ -77,7 +83,7 @@ say(`seed ${seed}: ${chosen.length} scenarios`)
 const postgres = await Postgres.start({ max_connections: "60" })
 const outcomes: Array<Outcome> = []
 try {
-  for (const scenario of chosen) {
+  for (const scenario of grouped) {
     const outcome = await runOne(scenario, postgres)
     outcomes.push(outcome)
     const { measures, result, seconds } = outcome

@@ -35,7 +35,7 @@ export const outage = async (world: World, kit: Kit, course: Course): Promise<To
   const noticed = await troubled(world, since, detectWithin + 2_000, about)
   await heal?.()
   const healed = Date.now()
-  const live = noticed === undefined ? undefined : await world.collector.allLive(recoverWithin + 5_000)
+  const live = noticed === undefined ? undefined : await world.allLive(recoverWithin + 5_000)
   const until_ = Date.now()
   await world.stored()
   const isAbout = ({ instrumentId }: FeedEvent) => about === undefined || instrumentId === about

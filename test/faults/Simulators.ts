@@ -10,6 +10,8 @@ export type VenueName = "polymarket" | "kalshi"
 
 export interface TrueBook {
   readonly timestamp: string
+  /** Of the market, where the venue tells it here. */
+  readonly status?: string
   readonly bids: ReadonlyArray<{ readonly price: string; readonly size: string }>
   readonly asks: ReadonlyArray<{ readonly price: string; readonly size: string }>
 }

@@ -62,6 +62,10 @@ export interface World {
   readonly collector: Collector.Collector
   /** Starts a collector in place of one that has ended. */
   readonly restart: () => Promise<Collector.Collector>
+  /** Waits until all books of markets that are open are live; what it took, if it came to that. */
+  readonly allLive: (within: number) => Promise<number | undefined>
+  /** Books that are kept of markets that are over. */
+  readonly leftOver: () => Promise<ReadonlyArray<Collector.BookSummary>>
   readonly sql: <A>(use: (query: Storage.Query) => Promise<A>) => Promise<A>
   /** What was recorded of the feeds from a time on. */
   readonly events: (since: number) => Promise<ReadonlyArray<FeedEvent>>
@@ -142,8 +146,28 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
     const invariants = Invariants.make(collector, truth, prng)
     cleanups.push(invariants.stop)
     await collector.answering()
+    /** The ids of all books of markets that are open. */
+    const open = async (): Promise<ReadonlySet<string>> => {
+      const ids = await Promise.all(
+        Object.values(simulators).map(async ({ books, venue }) =>
+          Object.entries((await books()).books).flatMap(([id, { status = "active" }]) =>
+            status === "active" ? [`${venue}:${id}`] : []
+          )
+        )
+      )
+      return new Set(ids.flat())
+    }
+    const allLive = (within: number) =>
+      until(async () => {
+        const books = await collector.books().catch(() => [])
+        if (books.length === 0) return false
+        const rest = books.filter(({ status }) => status !== "live")
+        if (rest.length === 0) return true
+        const wanted = await open()
+        return rest.every(({ instrumentId }) => !wanted.has(instrumentId)) && rest.length < books.length
+      }, within)
     if (awaitLive) {
-      const live = await collector.allLive(45_000)
+      const live = await allLive(45_000)
       if (live === undefined) throw new Error(`books did not become live:\n${collector.lines.slice(-10).join("\n")}`)
     }
 
@@ -177,6 +201,11 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
         collector = await launch()
         invariants.watch(collector)
         return collector
+      },
+      allLive,
+      leftOver: async () => {
+        const wanted = await open()
+        return (await collector.books()).filter(({ instrumentId }) => !wanted.has(instrumentId))
       },
       sql,
       events: (since) =>

@@ -2,10 +2,7 @@
 import { outage } from "../Outage.ts"
 import type { Scenario } from "../Scenario.ts"
 import { verify } from "../Verdict.ts"
-import type { WorldOptions } from "../World.ts"
-
-/** Both venues, briskly traded. */
-const world: WorldOptions = { venues: ["polymarket", "kalshi"], markets: 8, rate: 80 }
+import { both } from "../Worlds.ts"
 
 export const connections: ReadonlyArray<Scenario> = [
   {
@@ -14,7 +11,7 @@ export const connections: ReadonlyArray<Scenario> = [
     injection: "the proxy lets half of what arrives pass, then resets both venues' connections",
     promise: "books stale at once; live again within 2 s; a gap row",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await outage(world, kit, {
         inject: async () => {

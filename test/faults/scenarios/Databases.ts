@@ -8,11 +8,10 @@ import { Client } from "pg"
 import type { Kit, Scenario } from "../Scenario.ts"
 import { verify } from "../Verdict.ts"
 import { sleep, until } from "../Waiting.ts"
-import type { World, WorldOptions } from "../World.ts"
+import type { World } from "../World.ts"
+import { both } from "../Worlds.ts"
 
 const run = promisify(execFile)
-
-const brisk: WorldOptions = { markets: 12, rate: 150 }
 
 const losses = async (world: World): Promise<number> => (await world.collector.metric("parallax_rows_lost_total")) ?? 0
 
@@ -75,7 +74,7 @@ export const databases: ReadonlyArray<Scenario> = [
     injection: "the proxy resets and refuses the database's connections",
     promise: "as 30",
     short: true,
-    world: brisk,
+    world: both,
     run: async (world, kit) => {
       world.databaseProxy.weather.refuse = true
       world.databaseProxy.reset()
@@ -93,7 +92,7 @@ export const databases: ReadonlyArray<Scenario> = [
     injection: "the proxy holds back the answer to each COMMIT by 2 s, for 20 s",
     promise: "batches grow; what flows in is as fast as before; nothing lost",
     short: true,
-    world: brisk,
+    world: both,
     run: async (world, kit) => {
       world.databaseProxy.delayAnswer = (data) => (isCommit(data) ? 2_000 : 0)
       let commits = 0
@@ -117,7 +116,7 @@ export const databases: ReadonlyArray<Scenario> = [
     injection:
       "the tick tables lie in a table space on a file system of 24 MB that another table fills; it is freed after 20 s",
     promise: "rows wait, an alert, no crash; stored when there is room",
-    world: { ...brisk },
+    world: { ...both },
     run: async (world, kit) => {
       const directory = await mkdtemp(join(tmpdir(), "parallax-small-"))
       await run("mount", ["-t", "tmpfs", "-o", "size=24m,mode=777", "tmpfs", directory])
@@ -170,7 +169,7 @@ export const databases: ReadonlyArray<Scenario> = [
     fault: "Deadlock (40P01)",
     injection: "a second session locks the tick tables in the other order, five times",
     promise: "tried again with jitter; exactly one set of rows",
-    world: brisk,
+    world: both,
     run: async (world, kit) => {
       const { host, port, user } = world.postgres
       const client = new Client({ host, port, user, database: world.database })
@@ -220,7 +219,7 @@ export const databases: ReadonlyArray<Scenario> = [
     injection: "a trigger on the tick table raises 40001 at the first row of ten batches",
     promise: "tried again with jitter; exactly one set of rows",
     short: true,
-    world: brisk,
+    world: both,
     run: async (world, kit) => {
       await world.sql(async (query) => {
         await query("CREATE SEQUENCE blows")
@@ -248,7 +247,7 @@ export const databases: ReadonlyArray<Scenario> = [
       "the proxy passes COMMIT on and cuts the connection when the server has answered; then without passing it on",
     promise: "stored again under the same keys: no row doubled, none lost",
     short: true,
-    world: brisk,
+    world: both,
     run: async (world, kit) => {
       let cuts = 0
       for (const verdict of ["cut after", "cut", "cut after", "cut after"] as const) {
@@ -275,7 +274,7 @@ export const databases: ReadonlyArray<Scenario> = [
     injection: "a column, then a table is missing from a database whose migrations are noted as done",
     promise: "never ready, says what is wrong, from the start and not in mid-stream",
     alone: async (kit, begin) => {
-      const world = await begin(brisk)
+      const world = await begin(both)
       const harms = [
         "ALTER TABLE book_changes RENAME COLUMN best_ask TO best_asks",
         "ALTER TABLE book_changes RENAME COLUMN best_asks TO best_ask; ALTER TABLE trades RENAME TO trades_old"

@@ -4,11 +4,10 @@ import type { Scenario } from "../Scenario.ts"
 import { fingerprintOf } from "../Truth.ts"
 import { verify } from "../Verdict.ts"
 import { sleep, until } from "../Waiting.ts"
-import type { World, WorldOptions } from "../World.ts"
+import type { World } from "../World.ts"
+import { both } from "../Worlds.ts"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-
-const world: WorldOptions = { venues: ["polymarket", "kalshi"], markets: 8, rate: 80, preload: true }
 
 const MEGABYTE = 1024 * 1024
 
@@ -64,7 +63,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "the venue cuts one frame's text in half",
     promise: "counted, the text kept, the token resynced within 2 s, the next good change applied",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const before = await countOf(world, /./)
       await outage(world, kit, {
@@ -85,7 +84,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "a text frame with the bytes ff fe on both venues' sockets",
     promise: "closed with 1007, connected again, no crash",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const fault = { fault: "malformed", base64: Buffer.from([0xff, 0xfe]).toString("base64") }
       const { events } = await outage(world, kit, {
@@ -103,7 +102,7 @@ export const frames: ReadonlyArray<Scenario> = [
     fault: "A frame of 200 MiB",
     injection: "a frame whose length says 200 MiB, on both venues' sockets",
     promise: "refused by its length before any of it is read; memory grows by at most 20 MB",
-    world,
+    world: both,
     run: async (world, kit) => {
       await sleep(3_000)
       world.invariants.reset()
@@ -125,7 +124,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "well-formed messages that no client knows, on both venues' sockets",
     promise: "counted by type, ignored, others unharmed",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const since = Date.now()
       const before = await countOf(world, /unknown|unexpected|type|shape|json|decode/i)
@@ -151,12 +150,12 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "both venues send each of 30 frames twice",
     promise: "idempotent; no more rows than without",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await world.simulators.polymarket.inject({ fault: "duplicate", count: 30 })
       await world.simulators.kalshi.inject({ fault: "duplicate", count: 30 })
       await sleep(4_000)
-      kit.measures.recover = await world.collector.allLive(5_000)
+      kit.measures.recover = await world.allLive(5_000)
       kit.check("all live after", kit.measures.recover !== undefined)
       await verify(world, kit)
     }
@@ -167,7 +166,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "the venue sends one frame after the one that follows it",
     promise: "the subscription is resynced within 2 s; no wrong book is live in between",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await outage(world, kit, {
         inject: () => world.simulators.kalshi.inject({ fault: "reorder" }),
@@ -184,7 +183,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "the venue never sends one frame",
     promise: "noticed at the next message; fresh snapshots within 2 s; a gap row",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await outage(world, kit, {
         inject: losing(world, "kalshi"),
@@ -200,7 +199,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "a forged older change and the true whole book in one TCP write",
     promise: "the snapshot wins",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const { polymarket } = world.simulators
       const token = await someToken(world)
@@ -222,7 +221,7 @@ export const frames: ReadonlyArray<Scenario> = [
       kit.measures.recover = await until(async () => Date.now() - written > 100 && (await isTrue()), 2_000)
       kit.check("the book is the snapshot's", kit.measures.recover !== undefined)
       await polymarket.trade(true)
-      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(5_000)) !== undefined)
       await verify(world, kit, { forged: true })
     }
   },
@@ -232,7 +231,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "the venue holds back its snapshots for 2 s after a reconnect, and a change comes first",
     promise: "held or dropped; never a partial live book",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const { polymarket } = world.simulators
       const token = await someToken(world)
@@ -254,7 +253,7 @@ export const frames: ReadonlyArray<Scenario> = [
       kit.check("live when its snapshot has come", (kit.measures.recover ?? 0) > 1_000, kit.measures.recover)
       kit.check("no partial book was live", early.length === 0, early[0] ?? "none")
       await polymarket.inject({ fault: "heal" })
-      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(5_000)) !== undefined)
       await verify(world, kit, { forged: true })
     }
   },
@@ -264,7 +263,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "the venue never sends one price change",
     promise: "the venue's hash contradicts the book; resynced over REST within 2 s",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await outage(world, kit, {
         inject: losing(world, "polymarket"),
@@ -280,7 +279,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "both venues send a change that crosses a book and is not in it",
     promise: "suspect, resynced within 2 s, never live while crossed",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       await outage(world, kit, {
         inject: () =>
@@ -300,7 +299,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "price changes with such prices, and with such sizes",
     promise: "rejected whole, counted; the book unchanged or resynced, never wrong",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const token = await someToken(world)
       const prices = ["NaN", "-1", "1e9", "1.5", "", "Infinity", "1e-9"]
@@ -317,7 +316,7 @@ export const frames: ReadonlyArray<Scenario> = [
       await sleep(300)
       const rejected = (await countOf(world, /./)) - before
       kit.check("each is counted", rejected >= forged.length, `${rejected} of ${forged.length}`)
-      kit.measures.recover = await world.collector.allLive(20_000)
+      kit.measures.recover = await world.allLive(20_000)
       kit.check("all live after", kit.measures.recover !== undefined)
       await verify(world, kit)
     }
@@ -328,7 +327,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "a change at 0.0123 in a market of whole cents, then a tick size change",
     promise: "stored exactly",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const { polymarket } = world.simulators
       const token = await someToken(world)
@@ -348,7 +347,7 @@ export const frames: ReadonlyArray<Scenario> = [
       kit.check("stored exactly", rows.length === 1 && Number(rows[0]!.price) === 0.0123, JSON.stringify(rows))
       const ticks = (await world.events(since)).filter(({ kind }) => kind === "tick_size")
       kit.check("the tick size change is on record", ticks.length > 0, ticks[0]?.reason)
-      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(5_000)) !== undefined)
       await verify(world, kit, { forged: true })
     }
   },
@@ -358,7 +357,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "three changes of one level",
     promise: "one level",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const token = await someToken(world)
       const time = Date.now()
@@ -378,7 +377,7 @@ export const frames: ReadonlyArray<Scenario> = [
         )
       )
       kit.note(`${stored.length} spelling of the price is stored`)
-      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(5_000)) !== undefined)
       await verify(world, kit, { forged: true })
     }
   },
@@ -388,7 +387,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "both venues resolve a market",
     promise: "unsubscribed, its books closed, the end on record",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const since = Date.now()
       const token = await someToken(world)
@@ -413,11 +412,39 @@ export const frames: ReadonlyArray<Scenario> = [
     }
   },
   {
+    row: "26b",
+    fault: "Market resolved while nobody is connected",
+    injection: "both venues cut and refuse their sockets, resolve a market, and let them in again",
+    promise: "unsubscribed, its books gone within 15 s",
+    world: both,
+    run: async (world, kit) => {
+      const simulators = Object.values(world.simulators)
+      const before = new Set((await world.leftOver()).map(({ instrumentId }) => instrumentId))
+      for (const simulator of simulators) await simulator.inject({ fault: "refuse", status: 503 }, { fault: "drop" })
+      await sleep(1_000)
+      const { books } = await world.simulators.kalshi.books()
+      const ticker = Object.entries(books).find(([, { status }]) => status === "active")![0]
+      await world.simulators.polymarket.inject({ fault: "resolve", tokenId: await someToken(world) })
+      await world.simulators.kalshi.inject({ fault: "resolve", tokenId: ticker })
+      await sleep(500)
+      for (const simulator of simulators) await simulator.inject({ fault: "heal" })
+      kit.measures.recover = await world.allLive(20_000)
+      kit.check("all others live", kit.measures.recover !== undefined)
+      const left = async () => (await world.leftOver()).filter(({ instrumentId }) => !before.has(instrumentId))
+      const gone = await until(async () => (await left()).length === 0, 15_000, 250)
+      const shown = (await left()).map(
+        (book) => `${book.instrumentId.slice(0, 30)}: ${book.status}, ${book.statusReason}`
+      )
+      kit.check("no book of theirs is left after 15 s", gone !== undefined, shown.join("; "))
+      await verify(world, kit)
+    }
+  },
+  {
     row: "27",
     fault: "REST snapshot older than the changes that wait; REST fails",
     injection: "a change is lost while REST takes 1.5 s; then again while REST answers 503",
     promise: "newer changes replayed over it; without REST the old state stays and is not called live",
-    world,
+    world: both,
     run: async (world, kit) => {
       const { polymarket } = world.simulators
       await polymarket.inject({ fault: "slow", restMs: 1_500 })
@@ -438,7 +465,7 @@ export const frames: ReadonlyArray<Scenario> = [
       kit.check("the old state is kept", (book?.bids.length ?? 0) + (book?.asks.length ?? 0) > 0)
       await polymarket.inject({ fault: "heal" })
       await polymarket.trade(true)
-      const again = await world.collector.allLive(35_000)
+      const again = await world.allLive(35_000)
       kit.check("live within 30 s of REST's return", again !== undefined && again <= 30_000, again)
       await verify(world, kit, { unknowable: unknowable(world) })
     }
@@ -449,7 +476,7 @@ export const frames: ReadonlyArray<Scenario> = [
     injection: "messages with such token ids, markets, types and keys; the API is asked for such ids",
     promise: "counted and ignored; the object prototype is as it was",
     short: true,
-    world,
+    world: both,
     run: async (world, kit) => {
       const names = ["__proto__", "constructor", "toString", "hasOwnProperty"]
       for (const name of names) {
@@ -476,7 +503,7 @@ export const frames: ReadonlyArray<Scenario> = [
       const answered = await until(() => world.collector.lines.some((line) => line.startsWith(`{"prototype"`)), 3_000)
       const answer = world.collector.lines.find((line) => line.startsWith(`{"prototype"`))
       kit.check("the object prototype is clean", answered !== undefined && answer!.includes("clean"), answer)
-      kit.check("all live after", (await world.collector.allLive(10_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(10_000)) !== undefined)
       await verify(world, kit)
     }
   }

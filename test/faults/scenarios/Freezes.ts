@@ -5,9 +5,7 @@ import type { Scenario } from "../Scenario.ts"
 import { fingerprintOf } from "../Truth.ts"
 import { verify } from "../Verdict.ts"
 import { sleep, until } from "../Waiting.ts"
-import type { WorldOptions } from "../World.ts"
-
-const both: WorldOptions = { venues: ["polymarket", "kalshi"], markets: 8, rate: 80 }
+import { both } from "../Worlds.ts"
 
 export const freezes: ReadonlyArray<Scenario> = [
   {
@@ -41,7 +39,7 @@ export const freezes: ReadonlyArray<Scenario> = [
         kit.check(`${venue} noticed within 15 s`, took !== undefined && took <= 15_500, `${took} ms`)
       }
       kit.measures.detect = Math.max(...ends.map(({ from }) => Math.round(from - course.since)))
-      kit.check("all live after", (await world.collector.allLive(5_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(5_000)) !== undefined)
       kit.measures.recover = Date.now() - course.since
       await verify(world, kit, { wrongFor: 16_000 })
     }
@@ -126,7 +124,7 @@ export const freezes: ReadonlyArray<Scenario> = [
           kit.note(`${venue}: called ${stale?.status} all the while`)
         }
       }
-      kit.measures.recover = await world.collector.allLive(60_000)
+      kit.measures.recover = await world.allLive(60_000)
       kit.check("all live within 60 s of the end", kit.measures.recover !== undefined)
       await verify(world, kit, { wrongFor: 61_000 })
     }

@@ -3,6 +3,7 @@ import type { Kit, Scenario } from "../Scenario.ts"
 import { verify } from "../Verdict.ts"
 import { now, sleep, until } from "../Waiting.ts"
 import type { World, WorldOptions } from "../World.ts"
+import { both } from "../Worlds.ts"
 
 const MEGABYTE = 1024 * 1024
 
@@ -28,7 +29,7 @@ const kills = async (world: World, kit: Kit, count: number) => {
     await world.collector.ended
     const start = now()
     const next = await world.restart()
-    const live = await next.allLive(20_000)
+    const live = await world.allLive(20_000)
     if (live === undefined) {
       kit.check("live after each kill", false, `not after kill ${i + 1}: ${next.lines.at(-1)}`)
       return
@@ -57,7 +58,7 @@ export const processes: ReadonlyArray<Scenario> = [
       await sleep(15_000)
       world.collector.tell({ slow: 0 })
       const start = now()
-      const live = await world.collector.allLive(30_000)
+      const live = await world.allLive(30_000)
       kit.measures.recover = live === undefined ? undefined : Math.round(now() - start)
       kit.check("live within 10 s of its end", (kit.measures.recover ?? 99_999) <= 10_000, kit.measures.recover)
       // A book of a program that is this late is late; that it is called live is what is measured.
@@ -71,7 +72,7 @@ export const processes: ReadonlyArray<Scenario> = [
     promise: "at most 10 handshakes a second; event-loop delay p99 at most 100 ms; all live again",
     world: { markets: 75, rate: 80, settings: { PLATFORMS_POLYMARKET_MAX_ASSETS_PER_CONNECTION: 1 }, awaitLive: false },
     run: async (world, kit) => {
-      const first = await world.collector.allLive(60_000)
+      const first = await world.allLive(60_000)
       const { connections } = await world.simulators.polymarket.stats()
       kit.check("live at first", first !== undefined)
       const since = Date.now()
@@ -81,7 +82,7 @@ export const processes: ReadonlyArray<Scenario> = [
         3_000
       )
       await sleep(500)
-      kit.measures.recover = await world.collector.allLive(90_000)
+      kit.measures.recover = await world.allLive(90_000)
       kit.check("all live after", kit.measures.recover !== undefined)
       const times = world.proxies.polymarket.arrivals.flatMap(({ time }) => (time >= since ? [time] : []))
       const most = Math.max(
@@ -100,7 +101,7 @@ export const processes: ReadonlyArray<Scenario> = [
     injection: "a module loaded before the program shifts its wall clock by +5 min, then by −5 min, then back",
     promise: "order and timeouts follow the monotonic clock; books live throughout; sockets stay; signatures made anew",
     short: true,
-    world: { venues: ["polymarket", "kalshi"], markets: 8, rate: 80, preload: true },
+    world: both,
     run: async (world, kit) => {
       const since = Date.now()
       const connectionsOf = async () => (await world.collector.connections()).map(({ connection }) => connection).join()
@@ -116,11 +117,11 @@ export const processes: ReadonlyArray<Scenario> = [
       world.collector.tell({ clock: 300_000 })
       await world.simulators.kalshi.inject({ fault: "drop" })
       await sleep(300)
-      const live = await world.collector.allLive(35_000)
+      const live = await world.allLive(35_000)
       kit.measures.recover = live
       kit.check("a signature with a clock 5 min ahead is mended", live !== undefined, live)
       world.collector.tell({ clock: 0 })
-      kit.check("all live after", (await world.collector.allLive(35_000)) !== undefined)
+      kit.check("all live after", (await world.allLive(35_000)) !== undefined)
       const { text } = await world.collector.get("/metrics")
       kit.check("a metric of the clock's skew", /skew/.test(text))
       kit.note(`${(await world.events(since)).filter(({ kind }) => kind === "gap").length} gaps on record`)
@@ -180,7 +181,7 @@ export const processes: ReadonlyArray<Scenario> = [
       if (died === undefined) {
         kit.measures.recover = await world.stored(60_000, 5_000)
         kit.check("all stored within 60 s", kit.measures.recover !== undefined)
-        kit.check("all live after", (await world.collector.allLive(30_000)) !== undefined)
+        kit.check("all live after", (await world.allLive(30_000)) !== undefined)
       }
       await verify(world, kit, { growth: 400 * MEGABYTE, ended: died !== undefined })
     }
@@ -191,7 +192,7 @@ export const processes: ReadonlyArray<Scenario> = [
     injection: "a module loaded before the program runs a busy loop",
     promise: "reported; books are stale until it has caught up",
     short: true,
-    world: { markets: 10, rate: 150, preload: true },
+    world: both,
     run: async (world, kit) => {
       const since = Date.now()
       const lines = world.collector.lines.length
@@ -199,7 +200,7 @@ export const processes: ReadonlyArray<Scenario> = [
       await sleep(200)
       const answered = await until(async () => world.collector.get("/health/live").then(() => true), 10_000)
       kit.note(`the first answer came after ${answered} ms`)
-      const live = await world.collector.allLive(5_000)
+      const live = await world.allLive(5_000)
       kit.measures.recover = live === undefined ? undefined : Date.now() - since
       kit.check("live within 2 s of its end", (kit.measures.recover ?? 99_999) <= 7_500, kit.measures.recover)
       const said = world.collector.lines.slice(lines).some((line) => /event.?loop|blocked|stall/i.test(line))

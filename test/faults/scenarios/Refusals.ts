@@ -8,9 +8,8 @@ import { outage } from "../Outage.ts"
 import type { Scenario } from "../Scenario.ts"
 import { verify } from "../Verdict.ts"
 import { sleep, until } from "../Waiting.ts"
-import type { World, WorldOptions } from "../World.ts"
-
-const both: WorldOptions = { venues: ["polymarket", "kalshi"], markets: 8, rate: 80 }
+import type { World } from "../World.ts"
+import { both } from "../Worlds.ts"
 
 /** Times of the handshakes that came since a time. */
 const handshakes = ({ arrivals }: FaultProxy, since: number): ReadonlyArray<number> =>
@@ -154,12 +153,12 @@ export const refusals: ReadonlyArray<Scenario> = [
           { fault: "rate_limited", on: "upgrade", retryAfter: retryAfter(), ...more },
           { fault: "drop" }
         )
-        const live = await world.collector.allLive(12_000)
+        const live = await world.allLive(12_000)
         await until(async () => handshakes(world.proxies.polymarket, since).length >= 2, 10_000)
         const times = handshakes(world.proxies.polymarket, since)
         const [first] = spacings(times)
         kit.check(`${name}: waits`, first !== undefined && first >= least, `${first} ms, ${times.length} tries`)
-        kit.check(`${name}: live again`, live !== undefined && (await world.collector.allLive(15_000)) !== undefined)
+        kit.check(`${name}: live again`, live !== undefined && (await world.allLive(15_000)) !== undefined)
       }
       const since = Date.now()
       const rest = world.rest.polymarket
@@ -180,7 +179,7 @@ export const refusals: ReadonlyArray<Scenario> = [
       const window = asked.filter(({ time }) => time - since < 4_000).length
       kit.check("REST: one try in the time asked for, over all books", window <= 1, `${window} tries in 4 s`)
       rest.clear()
-      kit.measures.recover = await world.collector.allLive(40_000)
+      kit.measures.recover = await world.allLive(40_000)
       kit.check("all live after", kit.measures.recover !== undefined)
       await verify(world, kit)
     }
@@ -292,7 +291,7 @@ export const refusals: ReadonlyArray<Scenario> = [
         )
         shown = good
         world.proxies.polymarket.secure()
-        kit.measures.recover = await world.collector.allLive(35_000)
+        kit.measures.recover = await world.allLive(35_000)
         kit.check("live within 35 s of a good one", kit.measures.recover !== undefined)
         await verify(world, kit)
       } finally {

@@ -37,7 +37,7 @@ const isCrossed = ({ asks, bids }: Book): boolean =>
 
 export const make = (first: Collector, truth: Truth, prng: Prng): Invariants => {
   let collector = first
-  let stopped = false
+  const stopping = new AbortController()
   let confirmed = 0
   let worst: Wrong | undefined
   /** By instrument, since when it has been live and wrong. */
@@ -81,7 +81,7 @@ export const make = (first: Collector, truth: Truth, prng: Prng): Invariants => 
     }
   }
   const running = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       memory.most = Math.max(memory.most, collector.memory())
       // A program that is down or busy serves nothing, so nothing wrong either.
       await round().catch(() => truth.follow().catch(() => {}))
@@ -104,7 +104,7 @@ export const make = (first: Collector, truth: Truth, prng: Prng): Invariants => 
       wrong.clear()
     },
     stop: async () => {
-      stopped = true
+      stopping.abort()
       await running
     }
   }

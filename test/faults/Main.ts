@@ -86,6 +86,7 @@ try {
   for (const scenario of grouped) {
     const outcome = await runOne(scenario, postgres)
     outcomes.push(outcome)
+    if (!values.short) await Report.write([outcome], seed)
     const { measures, result, seconds } = outcome
     const { detect, doubled, lost, recover } = measures
     say(
@@ -104,5 +105,4 @@ try {
 }
 const failed = outcomes.filter(({ result }) => result === "fail")
 say(`${outcomes.length - failed.length} of ${outcomes.length} hold`)
-if (!values.short) await Report.write(outcomes, seed)
 process.exit(failed.length === 0 ? 0 : 1)

@@ -28,7 +28,7 @@ export const freezes: ReadonlyArray<Scenario> = [
         until(async () => {
           const ends = (await world.events(since)).filter(({ kind }) => kind === "disconnected")
           return new Set(ends.map(({ venue }) => venue)).size === 2
-        }, 20_000)
+        }, 40_000)
       await both()
       const ends = (await world.events(since)).filter(
         ({ from, kind }) => kind === "disconnected" && from >= course.since

@@ -159,6 +159,8 @@ export const processes: ReadonlyArray<Scenario> = [
     short: true,
     alone: async (kit, begin) => {
       const world = await begin(killed)
+      // History begins with the first row.
+      await sleep(3_000)
       await kills(world, kit, kit.short ? 3 : 50)
       await verify(world, kit)
     }

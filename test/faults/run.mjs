@@ -1,10 +1,11 @@
 /** Bundles the fault suite and runs it: `npm run test:faults -- [--short] [--only 1,5,6] [--seed N]`. */
+import { rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { build } from "esbuild"
 
 const here = dirname(fileURLToPath(import.meta.url))
-const outfile = join(here, "../../node_modules/.cache/faults.mjs")
+const outfile = join(here, `../../node_modules/.cache/faults-${process.pid}.mjs`)
 await build({
   entryPoints: [join(here, "Main.ts")],
   outfile,
@@ -16,4 +17,5 @@ await build({
   logLevel: "warning",
   define: { ROOT: JSON.stringify(join(here, "../..")) }
 })
+process.on("exit", () => rmSync(outfile, { force: true }))
 await import(pathToFileURL(outfile).href)

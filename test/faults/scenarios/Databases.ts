@@ -91,7 +91,6 @@ export const databases: ReadonlyArray<Scenario> = [
     fault: "Database slow: 2 s for each commit",
     injection: "the proxy holds back the answer to each COMMIT by 2 s, for 20 s",
     promise: "batches grow; what flows in is as fast as before; nothing lost",
-    short: true,
     world: both,
     run: async (world, kit) => {
       world.databaseProxy.delayAnswer = (data) => (isCommit(data) ? 2_000 : 0)
@@ -218,7 +217,6 @@ export const databases: ReadonlyArray<Scenario> = [
     fault: "Serialization failure (40001)",
     injection: "a trigger on the tick table raises 40001 at the first row of ten batches",
     promise: "tried again with jitter; exactly one set of rows",
-    short: true,
     world: both,
     run: async (world, kit) => {
       await world.sql(async (query) => {

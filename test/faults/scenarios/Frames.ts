@@ -325,7 +325,6 @@ export const frames: ReadonlyArray<Scenario> = [
     fault: "Price off the tick; tick size changes in flight",
     injection: "a change at 0.0123 in a market of whole cents, then a tick size change",
     promise: "stored exactly",
-    short: true,
     world: both,
     run: async (world, kit) => {
       const { polymarket } = world.simulators

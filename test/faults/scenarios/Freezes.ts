@@ -24,12 +24,10 @@ export const freezes: ReadonlyArray<Scenario> = [
         detectWithin: 15_500,
         recoverWithin: 40_000
       })
-      const both = () =>
-        until(async () => {
-          const ends = (await world.events(since)).filter(({ kind }) => kind === "disconnected")
-          return new Set(ends.map(({ venue }) => venue)).size === 2
-        }, 40_000)
-      await both()
+      await until(async () => {
+        const ends = (await world.events(since)).filter(({ kind }) => kind === "disconnected")
+        return new Set(ends.map(({ venue }) => venue)).size === 2
+      }, 40_000)
       const ends = (await world.events(since)).filter(
         ({ from, kind }) => kind === "disconnected" && from >= course.since
       )
@@ -109,11 +107,15 @@ export const freezes: ReadonlyArray<Scenario> = [
         const since = Date.now()
         await simulator.inject({ fault: "freeze", tokenId: token })
         const id = `${venue}:${token}`
-        // Found is what is no longer called live, or is what the venue has, in spite of the freeze.
+        // Found is what is no longer called live, or is again what the venue has, in spite of the freeze.
+        let differed = false
         const isFound = async () => {
           const [book, truth] = await Promise.all([world.collector.book(id), simulator.book(token)])
-          if (book === undefined || truth === undefined || Date.now() - since < 5_000) return false
-          return book.status !== "live" || fingerprintOf(book) === fingerprintOf(truth)
+          if (book === undefined || truth === undefined || Date.now() - since < 2_000) return false
+          if (book.status !== "live") return true
+          const differs = fingerprintOf(book) !== fingerprintOf(truth)
+          differed ||= differs
+          return differed && !differs
         }
         const took = await until(isFound, 65_000, 200)
         kit.check(`${venue}: found within 60 s`, took !== undefined && took <= 60_000, took ?? "never")

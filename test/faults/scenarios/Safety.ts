@@ -93,6 +93,6 @@ export const random: ReadonlyArray<Scenario> = [
     promise: "every invariant at every moment; all live within 35 s of the last fault",
     short: true,
     world: { venues: ["polymarket", "kalshi"], markets: 12, rate: 150 },
-    run: (world, kit) => safety(world, kit, kit.short ? 15 : 60)
+    run: (world, kit) => safety(world, kit, kit.short ? 10 : 60)
   }
 ]

@@ -150,7 +150,6 @@ export const surface: ReadonlyArray<Scenario> = [
     fault: "SQL injection, LIKE wildcards, 10 MB in a search",
     injection: "such searches, cursors and limits at the API",
     promise: "bound parameters; 200 or 400 within 2 s; tables as they were",
-    short: true,
     world: both,
     run: async (world, kit) => {
       const before = (await apiMarkets(world)).markets.length

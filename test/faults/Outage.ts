@@ -41,7 +41,7 @@ export const outage = async (world: World, kit: Kit, course: Course): Promise<To
   const isAbout = ({ instrumentId }: FeedEvent) => about === undefined || instrumentId === about
   const read = async () => (await world.events(since)).filter(isAbout)
   // A gap is told when the last book of a connection has come.
-  if (leavesGap) await until(async () => (await read()).some(({ kind }) => kind === "gap"), 3_000, 100)
+  if (leavesGap) await until(async () => (await read()).some(({ kind }) => kind === "gap"), 6_000, 100)
   const events = await read()
   const first = events.find(({ from, kind }) => TROUBLES.has(kind) && from >= since - 5)
   const ends = events.flatMap(({ kind, to }) => (kind === "live" && to !== null && to <= until_ ? [to] : []))

@@ -84,7 +84,8 @@ export const processes: ReadonlyArray<Scenario> = [
     promise: "at most 10 handshakes a second; event-loop delay p99 at most 100 ms; all live again",
     world: { markets: 75, rate: 80, settings: { PLATFORMS_POLYMARKET_MAX_ASSETS_PER_CONNECTION: 1 }, awaitLive: false },
     run: async (world, kit) => {
-      const first = await world.allLive(60_000)
+      const all = async () => (await world.simulators.polymarket.stats()).connections >= 150
+      const first = (await until(all, 60_000, 250)) === undefined ? undefined : await world.allLive(20_000)
       const { connections } = await world.simulators.polymarket.stats()
       kit.check("live at first", first !== undefined)
       const since = Date.now()

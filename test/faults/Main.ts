@@ -16,7 +16,8 @@ const { values } = parseArgs({
   options: {
     short: { type: "boolean", default: false },
     only: { type: "string" },
-    seed: { type: "string" }
+    seed: { type: "string" },
+    kills: { type: "string" }
   }
 })
 const seed = Number(values.seed ?? Date.now() % 100_000)
@@ -44,6 +45,7 @@ const runOne = async (scenario: Scenario, postgres: Postgres.Postgres): Promise<
   const kit: Kit = {
     seed,
     short: values.short,
+    kills: Number(values.kills ?? (values.short ? 3 : 50)),
     measures,
     check: (what, ok, seen = "") => void measures.checks.push({ what, ok, seen: String(seen) }),
     note: (text) => void measures.notes.push(text)

@@ -23,6 +23,8 @@ export interface Measures {
 export interface Kit {
   readonly seed: number
   readonly short: boolean
+  /** How often the program is killed where it is killed over and over. */
+  readonly kills: number
   readonly measures: Measures
   /** Notes whether a part of the promise held. */
   readonly check: (what: string, ok: boolean, seen?: unknown) => void

@@ -1,4 +1,4 @@
-/** Bundles the fault suite and runs it: `npm run test:faults -- [--short] [--only 1,5,6] [--seed N]`. */
+/** Bundles the fault suite and runs it: `npm run test:faults -- [--short] [--only 1,5,6] [--seed N] [--kills N]`. */
 import { rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"

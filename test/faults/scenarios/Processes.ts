@@ -173,7 +173,7 @@ export const processes: ReadonlyArray<Scenario> = [
       const world = await begin(killed)
       // History begins with the first row.
       await sleep(3_000)
-      await kills(world, kit, kit.short ? 3 : 50)
+      await kills(world, kit, kit.kills)
       await verify(world, kit)
     }
   },

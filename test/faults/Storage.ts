@@ -88,6 +88,11 @@ export const audit = async (
 ): Promise<Audit> => {
   const stored = await keysStored(query)
   const holes = await gaps(query)
+  // A book's history begins with its first snapshot; a change that others heard before is not missing from it.
+  const begins = await query<{ id: string; time: number }>(`
+    SELECT instrument_id AS id, ${millis("min(received_time)")} AS time
+    FROM book_snapshots JOIN outcomes USING (no) GROUP BY 1`)
+  const beginOf = new Map(begins.map(({ id, time }) => [id, time]))
   const common = new Map<string, Array<Gap>>()
   const own = new Map<string, Array<Gap>>()
   for (const gap of holes) {
@@ -108,7 +113,7 @@ export const audit = async (
   let said = 0
   for (const item of items) {
     expected.set(item.key, (expected.get(item.key) ?? 0) + 1)
-    if (item.time > until) continue
+    if (item.time > until || item.time < (beginOf.get(item.instrumentId) ?? Number.POSITIVE_INFINITY)) continue
     said++
     if (stored.has(item.key)) continue
     const distance = distanceOf(item)

@@ -62,7 +62,7 @@ export { Catalog } from "./collector/Catalog.ts"
 /** The connections of every venue. */
 export { Feeds } from "./collector/Feeds.ts"
 /** Where everything that happens flows by: `Bus.subscribe`. */
-export { type Batch, Bus } from "./bus/Bus.ts"
+export { type Batch, Bus, unrecorded } from "./bus/Bus.ts"
 /** The database: whether it is there, and queries that are measured. */
 export { Database, type DatabaseStatus } from "./storage/Database.ts"
 /** What is stored, what waits and what was lost. */

@@ -117,6 +117,15 @@ const feeds = HttpApiGroup.make("feeds")
   .prefix("/api/v1")
   .annotate(OpenApi.Title, "Feeds")
 
+const tape = HttpApiGroup.make("tape")
+  .add(
+    HttpApiEndpoint.get("status", "/tape")
+      .addSuccess(S.TapeInfo)
+      .annotate(OpenApi.Summary, "The record of every input, the digest of what followed, and how far it is stored")
+  )
+  .prefix("/api/v1")
+  .annotate(OpenApi.Title, "Tape")
+
 const drift = HttpApiGroup.make("drift")
   .add(
     HttpApiEndpoint.get("list", "/drift")
@@ -178,6 +187,7 @@ export class Api extends HttpApi.make("parallax")
   .add(books)
   .add(feeds)
   .add(drift)
+  .add(tape)
   .annotate(OpenApi.Title, "Parallax")
   .annotate(OpenApi.Version, "1")
   .annotate(

@@ -154,8 +154,30 @@ const Drift = Schema.Struct({
 export const DriftList = Schema.Struct({ drift: Schema.Array(Drift) }).annotations({ identifier: "DriftList" })
 export type DriftList = typeof DriftList.Type
 
+export const TapeInfo = Schema.Struct({
+  enabled: Schema.Boolean,
+  run: Schema.Number.annotations({ description: "Microseconds since the epoch at the start of this run" }),
+  appended: Schema.Number.annotations({ description: "Records of this run" }),
+  written: Schema.Number.annotations({ description: "Those of them that lie in the file" }),
+  bytes: Schema.Number.annotations({ description: "On disk, of all runs" }),
+  segments: Schema.Number,
+  waiting: Schema.Number.annotations({ description: "Bytes that wait for the disk" }),
+  lost: Schema.Number.annotations({ description: "Records of this run that the disk refused" }),
+  error: Schema.NullOr(Schema.String),
+  chain: Schema.Struct({
+    digest: Schema.String.annotations({ description: "SHA-256 over all events so far; a replay comes to the same" }),
+    events: Schema.Number
+  }),
+  writer: Schema.Struct({
+    mode: Schema.Literal("live", "behind", "recovering").annotations({
+      description: "behind: rows wait on the tape; recovering: those of an earlier run are stored first"
+    }),
+    lag: Schema.Number.annotations({ description: "Records that are not stored yet" })
+  })
+}).annotations({ identifier: "Tape" })
+
 export const Part = Schema.Struct({
-  part: Schema.Literal("database", "writer", "catalog", "feed", "books", "breaker", "drift"),
+  part: Schema.Literal("database", "writer", "catalog", "feed", "books", "breaker", "drift", "tape", "memory"),
   venue: Schema.NullOr(VenueId),
   state: Schema.Literal("up", "degraded", "starting", "down"),
   since: TimeOrNull,

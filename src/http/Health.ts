@@ -7,8 +7,10 @@ import { Feeds } from "../collector/Feeds.ts"
 import type { VenueId } from "../domain/Market.ts"
 import type { BookStatus } from "../domain/MarketEvent.ts"
 import { type Drift, DriftLog } from "../resilience/DriftLog.ts"
+import { MemoryPressure } from "../resilience/MemoryPressure.ts"
 import { Database, type DatabaseStatus } from "../storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../storage/EventWriter.ts"
+import { Tape, type TapeStatus } from "../tape/Tape.ts"
 import type { BreakerInfo, ConnectionInfo } from "../venues/Venue.ts"
 import { Api } from "./Api.ts"
 import type { Part } from "./ApiSchemas.ts"
@@ -115,6 +117,32 @@ export const driftPart = (drift: ReadonlyArray<Drift>): Part => ({
       : `${drift.length} ${drift.length === 1 ? "kind" : "kinds"} of drift; see /api/v1/drift`
 })
 
+/** What the disk does not take cannot be repeated; collecting goes on. */
+export const tapePart = (
+  { error, lost, segments, waiting }: TapeStatus,
+  { lag, mode }: Pick<EventWriterStatus, "lag" | "mode">
+): Part => ({
+  part: "tape",
+  venue: null,
+  state: error === null && lost === 0 ? "up" : "degraded",
+  since: null,
+  detail: [
+    `${segments} segments`,
+    ...(error === null ? [] : [`${waiting} bytes wait: ${error}`]),
+    ...(lost === 0 ? [] : [`${lost} records were lost since the start`]),
+    ...(mode === "live" ? [] : [`the writer is ${mode}, ${lag} records to go`])
+  ].join("; ")
+})
+
+/** Nothing is read from the sockets for want of memory. */
+export const memoryPart = (reason: string): Part => ({
+  part: "memory",
+  venue: null,
+  state: "degraded",
+  since: null,
+  detail: reason
+})
+
 export type Readiness = "ready" | "degraded" | "unready"
 
 export const readiness = (parts: ReadonlyArray<Part>): Readiness =>
@@ -128,7 +156,7 @@ export const readiness = (parts: ReadonlyArray<Part>): Readiness =>
 export const parts: Effect.Effect<
   ReadonlyArray<Part>,
   never,
-  Books | Catalog | Feeds | Database | EventWriter
+  Books | Catalog | Feeds | Database | EventWriter | Tape
 > = Effect.gen(function* () {
   const books = yield* Books
   const catalog = yield* Catalog
@@ -138,6 +166,8 @@ export const parts: Effect.Effect<
   const connections = yield* feeds.connections
   const breakers = yield* feeds.breakers
   const statuses = books.statuses()
+  const tape = yield* Tape
+  const pressure = (yield* MemoryPressure).reason()
   return [
     databasePart(yield* database.status),
     writerPart(yield* writer.status),
@@ -149,14 +179,16 @@ export const parts: Effect.Effect<
         booksPart(info.venue, statuses.get(info.venue))
       ]),
     ...breakers.filter(({ state }) => state !== "closed").map((breaker) => breakerPart(breaker, breaker.venue)),
-    driftPart((yield* DriftLog).list())
+    driftPart((yield* DriftLog).list()),
+    ...(tape.directory === null ? [] : [tapePart(yield* tape.status, yield* writer.status)]),
+    ...(pressure === undefined ? [] : [memoryPart(pressure)])
   ]
 })
 
 export const layer: Layer.Layer<
   HttpApiGroup.ApiGroup<"parallax", "health">,
   never,
-  Books | Catalog | Feeds | Database | EventWriter
+  Books | Catalog | Feeds | Database | EventWriter | Tape
 > = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.gen(function* () {
     const loops = yield* MainLoops

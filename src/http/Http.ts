@@ -13,6 +13,7 @@ import * as MarketsHandlers from "./MarketsHandlers.ts"
 import * as Refusals from "./Refusals.ts"
 import * as Requests from "./Requests.ts"
 import type { Services } from "./ServiceMetrics.ts"
+import * as TapeHandlers from "./TapeHandlers.ts"
 
 export interface HttpOptions extends Access.AccessOptions {
   /** 0 takes any port that is free. */
@@ -25,7 +26,14 @@ const routes = Layer.mergeAll(
   Refusals.layer
 ).pipe(
   Layer.provideMerge(HttpApiBuilder.api(Api)),
-  Layer.provide([BooksHandlers.layer, DriftHandlers.layer, FeedsHandlers.layer, Health.layer, MarketsHandlers.layer])
+  Layer.provide([
+    BooksHandlers.layer,
+    DriftHandlers.layer,
+    FeedsHandlers.layer,
+    Health.layer,
+    MarketsHandlers.layer,
+    TapeHandlers.layer
+  ])
 )
 
 /** Ids are long, the more so when every sign of them is escaped. */

@@ -5,11 +5,12 @@ import { Catalog } from "../collector/Catalog.ts"
 import { Feeds } from "../collector/Feeds.ts"
 import { DriftLog } from "../resilience/DriftLog.ts"
 import { Database } from "../storage/Database.ts"
+import type { Tape } from "../tape/Tape.ts"
 import { EventWriter } from "../storage/EventWriter.ts"
 import type { ConnectionInfo, ConnectionState } from "../venues/Venue.ts"
 import type { MetricFamily, Sample } from "./MetricFamily.ts"
 
-export type Services = Books | Catalog | Feeds | Database | EventWriter
+export type Services = Books | Catalog | Feeds | Database | EventWriter | Tape
 
 const sample = (value: number, labels: Sample["labels"] = {}): Sample => ({ labels, value })
 

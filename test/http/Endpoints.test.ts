@@ -391,7 +391,8 @@ describe("the interface", () => {
           "/api/v1/books",
           "/api/v1/books/{instrumentId}",
           "/api/v1/feeds",
-          "/api/v1/drift"
+          "/api/v1/drift",
+          "/api/v1/tape"
         ])
         const references = [...JSON.stringify(json).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)]
         assert.isAbove(references.length, 10)

@@ -151,8 +151,10 @@ describe("a caller", () => {
       const silent = yield* calling(port)
       const slow = yield* calling(port)
       slow.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
-      const trickle = setInterval(() => slow.socket.write("x"), 20)
-      yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(trickle)))
+      yield* Effect.sync(() => slow.socket.write("x")).pipe(
+        Effect.schedule(Schedule.spaced("20 millis")),
+        Effect.forkScoped
+      )
       const body = yield* calling(port)
       body.socket.write("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n")
       assert.strictEqual(statusOf(yield* slow.ended), 408)

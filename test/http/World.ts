@@ -13,6 +13,7 @@ import * as Http from "../../src/http/Http.ts"
 import type { ListenError } from "../../src/http/Listener.ts"
 import { Database, type DatabaseStatus } from "../../src/storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../../src/storage/EventWriter.ts"
+import { Tape, type TapeStatus } from "../../src/tape/Tape.ts"
 import type { BreakerInfo, ConnectionInfo } from "../../src/venues/Venue.ts"
 import { gridOf } from "../support/Events.ts"
 
@@ -136,6 +137,8 @@ export interface World {
   catalogs: ReadonlyArray<CatalogInfo>
   database: DatabaseStatus
   writer: EventWriterStatus
+  /** `null`: nothing is recorded. */
+  tape: TapeStatus | null
   counters: Partial<BookCounters>
   /** Runs before the connections are told: a request for them takes as long. */
   before: Effect.Effect<void>
@@ -149,9 +152,21 @@ export const healthy = (): World => ({
   catalogs: [catalogInfo()],
   database: database(),
   writer: writer(),
+  tape: null,
   counters: { verified: 3, mismatches: 1, unverifiable: 2, applied: 10 },
   before: Effect.void
 })
+
+const noTape: TapeStatus = {
+  run: 0,
+  appended: 0,
+  written: 0,
+  bytes: 0,
+  segments: 0,
+  waiting: 0,
+  lost: 0,
+  error: null
+}
 
 const noCounters: BookCounters = {
   applied: 0,
@@ -196,7 +211,7 @@ const instrumentOf = (world: World, id: string): Instrument | undefined => {
 const unasked = Effect.dieMessage("nobody who only reads has a reason for this")
 
 /** The services as the world says at the time they are asked. Whatever would change something dies. */
-export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Database | EventWriter> =>
+export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Database | EventWriter | Tape> =>
   Layer.mergeAll(
     Layer.scoped(
       Books,
@@ -243,7 +258,20 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
       query: () => () => unasked,
       transaction: () => () => unasked
     }),
-    Layer.mock(EventWriter, { status: Effect.sync(() => world.writer) })
+    Layer.mock(EventWriter, { status: Effect.sync(() => world.writer) }),
+    Layer.mock(Tape, {
+      directory: world.tape === null ? null : "/tape",
+      run: 0,
+      append: () => 0,
+      last: () => 0,
+      written: () => 0,
+      isRotationDue: () => false,
+      requestRotation: () => {},
+      rotate: () => {},
+      saveRowState: () => {},
+      noteStored: () => unasked,
+      status: Effect.sync(() => world.tape ?? noTape)
+    })
   )
 
 /** Any port of loopback, and no token. */

@@ -112,7 +112,7 @@ const until = (out: Outputs, ...wanted: ReadonlyArray<RegExp>) =>
   Effect.sync(() => wanted.every((one) => one.test(out.text()))).pipe(
     Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (yes) => yes }),
     Effect.timeout("30 seconds"),
-    Effect.catchAll(() => Effect.sync(() => assert.fail(`never came: ${wanted.join(" ")}\n${out.text().slice(-3000)}`)))
+    Effect.catchAll(() => Effect.dieMessage(`never came: ${wanted.join(" ")}\n${out.text().slice(-3000)}`))
   )
 
 const urlOf = (out: Outputs): string => /"url":"(http:[^"]+)"/.exec(out.text())?.[1] ?? assert.fail("no URL was logged")
@@ -304,7 +304,7 @@ describe("a secret of the configuration", () => {
       Effect.gen(function* () {
         const taken = yield* refusingDatabase
         const out = yield* running({ ...(yield* venues()), PARALLAX_HTTP_PORT: String(taken.port) }, () =>
-          Effect.sync(() => assert.fail("it started"))
+          Effect.dieMessage("it started")
         )
         clean(out, "cannot listen")
       }),
@@ -396,8 +396,7 @@ describe("the command line", () => {
       for (const args of [["--help"], ["start", "--help"], ["--version"], ["start", "--config", file], ["strat"]]) {
         yield* Cli.run(["node", "parallax", ...args], secrets).pipe(
           Effect.exit,
-          Effect.provide(NodeContext.layer),
-          Effect.provide(out.logging),
+          Effect.provide(Layer.merge(NodeContext.layer, out.logging)),
           Effect.withConsole(out.console)
         )
       }

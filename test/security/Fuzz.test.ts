@@ -1,7 +1,7 @@
 /** No request, of whatever kind, breaks the server or changes what it serves. */
 import { assert, describe, it } from "@effect/vitest"
 import type { HttpServer } from "@effect/platform"
-import { Effect, FastCheck as fc } from "effect"
+import { Effect, FastCheck as fc, Runtime } from "effect"
 import { ask, healthy, sendRaw, serving, type World } from "../http/World.ts"
 import { hostileText, inherited, inheritedNow } from "./Hostile.ts"
 
@@ -80,10 +80,10 @@ describe("whatever is sent", () => {
       const world = healthy()
       return Effect.gen(function* () {
         const before = inheritedNow()
-        const services = yield* Effect.context<HttpServer.HttpServer>()
+        const runPromise = Runtime.runPromise(yield* Effect.runtime<HttpServer.HttpServer>())
         const statuses = new Set<number>()
         const check = fc.asyncProperty(request, async (bytes) => {
-          const answer = await Effect.runPromise(Effect.provide(sendRaw(bytes), services))
+          const answer = await runPromise(sendRaw(bytes))
           // A request whose end is missing has no answer yet; one for a tunnel has none at all.
           for (const [, status] of answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)) {
             statuses.add(Number(status))

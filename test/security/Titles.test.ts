@@ -1,5 +1,5 @@
 /** Whatever a venue calls its markets is text to whoever is told of it, and nothing else. */
-import { type Console, Effect, FastCheck as fc } from "effect"
+import { type Console, Effect, FastCheck as fc, Runtime } from "effect"
 import type { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import * as Logging from "../../src/cli/Logging.ts"
@@ -17,10 +17,8 @@ const served = <A>(
 ) => {
   const world = healthy()
   return Effect.gen(function* () {
-    const runtime = yield* Effect.runtime<HttpServer.HttpServer>()
-    const check = fc.asyncProperty(arbitrary, (value) =>
-      Effect.runPromise(Effect.provide(property(world, value), runtime))
-    )
+    const runPromise = Runtime.runPromise(yield* Effect.runtime<HttpServer.HttpServer>())
+    const check = fc.asyncProperty(arbitrary, (value) => runPromise(property(world, value)))
     yield* Effect.promise(() => fc.assert(check, { numRuns: runs }))
   }).pipe(Effect.provide(serving(world)))
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Clock, Effect, TestClock, TestServices } from "effect"
 import { nameOf, packedName, stateName, storedName } from "../../src/tape/TapeDirectory.ts"
 import { temporaryDirectory } from "../storage/Databases.ts"
 import { frames } from "./Inputs.ts"
@@ -88,7 +88,7 @@ describe("the oldest segments go", () => {
   it.scoped("by the age of their records, which compressing does not change", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
-      yield* TestClock.setTime(yield* Effect.sync(() => new Date().getTime()))
+      yield* TestClock.setTime(yield* TestServices.provideLive(Clock.currentTimeMillis))
       const { tape } = yield* run(directory, 2, 2, { keep_days: 2 })
       yield* eventually(
         Effect.map(files(directory), (all) => all.includes(packedName(nameOf(tape.run, 1))) && all.length === 6)

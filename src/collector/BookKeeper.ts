@@ -49,6 +49,8 @@ export interface BookKeeperOptions {
   readonly verifier: (venue: VenueId) => BookVerifier | undefined
   /** Told which book needs a fresh snapshot. */
   readonly onResync: (id: InstrumentId, venue: VenueId) => void
+  /** When a book whose messages keep being rejected is left alone for a while. */
+  readonly quarantine?: Quarantine.Rule
 }
 
 export interface BookKeeper {
@@ -107,7 +109,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   const verifiers = new Set<BookVerifier>()
   let out: Array<MarketEvent> = []
   const gaps = BookGaps.make((gap) => out.push(gap), remembered.gaps)
-  const quarantine = Quarantine.make(remembered.quarantine)
+  const quarantine = Quarantine.make(remembered.quarantine, options.quarantine)
   const useVerifier = (venue: VenueId): void => {
     const verifier = options.verifier(venue)
     if (verifier !== undefined) verifiers.add(verifier)

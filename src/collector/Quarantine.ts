@@ -4,12 +4,16 @@
  */
 import type { InstrumentId } from "../domain/Market.ts"
 
-/** Within so many milliseconds, */
-const WITHIN = 60_000
-/** after so many turns that brought a rejected message, a book is quarantined, */
-const TURNS = 3
-/** until so many milliseconds went by without another. */
-const QUIET = 60_000
+/** After so many turns within so many milliseconds that brought a rejected message, a book is quarantined, */
+export interface Rule {
+  readonly turns: number
+  readonly within: number
+  /** until so many milliseconds went by without another. */
+  readonly quiet: number
+}
+
+/** What happens once, or a few times, a fresh snapshot mends. */
+const RULE: Rule = { turns: 10, within: 60_000, quiet: 60_000 }
 
 /** What is known of one instrument's rejected messages: plain data. */
 interface Rejections {
@@ -37,14 +41,14 @@ export interface Quarantine {
   readonly forget: (id: InstrumentId) => void
 }
 
-export const make = (records: Memory): Quarantine => ({
+export const make = (records: Memory, { quiet, turns, within }: Rule = RULE): Quarantine => ({
   rejected: (id, why, now) => {
     let record = records.get(id)
     if (record === undefined) records.set(id, (record = { times: [], reason: undefined }))
     const last = record.times.at(-1)
     if (last === now) return false
-    record.times = [...record.times.filter((time) => now - time <= WITHIN), now].slice(-TURNS)
-    if (record.reason !== undefined || record.times.length < TURNS) return false
+    record.times = [...record.times.filter((time) => now - time <= within), now].slice(-turns)
+    if (record.reason !== undefined || record.times.length < turns) return false
     record.reason = `quarantined: messages keep being rejected: ${why}`
     return true
   },
@@ -52,7 +56,7 @@ export const make = (records: Memory): Quarantine => ({
   expire: (now) => {
     const ended: Array<InstrumentId> = []
     for (const [id, { reason, times }] of records) {
-      if (now - times.at(-1)! < QUIET) continue
+      if (now - times.at(-1)! < quiet) continue
       records.delete(id)
       if (reason !== undefined) ended.push(id)
     }

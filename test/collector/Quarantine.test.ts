@@ -19,6 +19,8 @@ import {
 } from "../support/Events.ts"
 
 const SECOND = 1_000
+/** Fewer than in earnest, so that histories are short. */
+const rule = { turns: 3, within: 60 * SECOND, quiet: 60 * SECOND }
 
 describe("a quarantine", () => {
   /** What the rule says, by looking at all that ever happened: the turns that brought a rejected message. */
@@ -40,7 +42,7 @@ describe("a quarantine", () => {
     [fc.array(fc.tuple(fc.constantFrom(0, 0, 1, 15_000, 29_999, 30_001, 59_999, 60_000, 60_001), fc.boolean()))],
     ([steps]) => {
       let memory = Quarantine.memory()
-      let quarantine = Quarantine.make(memory)
+      let quarantine = Quarantine.make(memory, rule)
       const turns: Array<number> = []
       let now = SECOND
       let begun = 0
@@ -57,14 +59,20 @@ describe("a quarantine", () => {
         assert.strictEqual(quarantine.reason(id) !== undefined, expected(turns, now))
         assert.strictEqual(quarantine.reason(other), undefined)
         memory = deserialize(serialize(memory)) as Quarantine.Memory
-        quarantine = Quarantine.make(memory)
+        quarantine = Quarantine.make(memory, rule)
       }
       assert.isAtMost(begun, turns.length / 3)
     }
   )
 
-  it("counts a turn once, however many of its messages are rejected", () => {
+  it("takes ten such turns within a minute, in earnest", () => {
     const quarantine = Quarantine.make(Quarantine.memory())
+    for (let i = 1; i < 10; i++) assert.isFalse(quarantine.rejected(id, "bad", i * SECOND))
+    assert.isTrue(quarantine.rejected(id, "bad", 10 * SECOND))
+  })
+
+  it("counts a turn once, however many of its messages are rejected", () => {
+    const quarantine = Quarantine.make(Quarantine.memory(), rule)
     for (let i = 0; i < 10; i++) assert.isFalse(quarantine.rejected(id, "bad", SECOND))
     assert.isFalse(quarantine.rejected(id, "bad", 2 * SECOND))
     assert.isTrue(quarantine.rejected(id, "worse", 3 * SECOND))
@@ -76,7 +84,10 @@ const WHY = "quarantined: messages keep being rejected: bad"
 
 const make = (memory = BookKeeper.memory()) => {
   const asked: Array<InstrumentId> = []
-  const keeper = BookKeeper.make({ verifier: () => undefined, onResync: (one) => asked.push(one) }, memory)
+  const keeper = BookKeeper.make(
+    { verifier: () => undefined, onResync: (one) => asked.push(one), quarantine: rule },
+    memory
+  )
   return {
     ...keeper,
     asked,

@@ -325,7 +325,7 @@ describe("a secret of the configuration", () => {
         }).pipe(Effect.provide([RateLimit.layer, NodeHttpClient.layerUndici]), Effect.provide(out.logging))
         for (const exit of exits) if (Exit.isFailure<unknown, unknown>(exit)) out.failure(exit.cause)
       }
-      clean(out, "VenueError", "unreachable")
+      clean(out, "VenueError", /unreachable|unavailable/)
     })
   )
 })

@@ -83,7 +83,7 @@ export interface Entry {
   provenTime: number
   /** The last change that neither is held nor was it what ended the trust: a fresh snapshot must know it. */
   lastSure: Moment | undefined
-  /** When the book was last known to be right. */
+  /** When what last showed the book to be right happened, by the earlier of the venue's clock and ours. */
   lastGood: number | null
   /** Why the book is not trusted since then. */
   distrust: string | undefined

@@ -4,7 +4,7 @@
  */
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { Connected, Disconnected, Gap } from "../domain/MarketEvent.ts"
-import type { Entry } from "./BookEntry.ts"
+import type { Entry, Moment } from "./BookEntry.ts"
 
 /** What all books of a slot missed while it had no connection. */
 export interface OpenGap {
@@ -16,6 +16,7 @@ export interface ConnectionState {
   readonly id: string
   readonly slot: string
   readonly venue: VenueId
+  /** When the last data about a book happened, as `happenedAt` has it; before there was any, when it connected. */
   lastData: number
   /** Set when the slot's previous connection ended; closes when this one has brought the books. */
   gap: OpenGap | undefined
@@ -28,14 +29,24 @@ export interface ConnectionState {
 /** How long after a connection's first snapshot others still count as of the same dump. */
 const DUMP_GRACE = 1_000
 
+/** How much earlier than it came something may have happened: a venue's clock that says more is wrong. */
+const MAX_DELAY = 60_000
+
+/**
+ * From when on history may be missing if this was the last that came: what the venue sent after it happened may still
+ * have been on its way when it came.
+ */
+export const happenedAt = ({ receivedTime, venueTime }: Moment): number =>
+  Math.min(receivedTime, Math.max(venueTime, receivedTime - MAX_DELAY))
+
 export interface BookGaps {
   readonly connected: (event: Connected) => void
   /** The connection is gone; what its slot misses from now on closes with the books of its next connection. */
   readonly disconnected: (event: Disconnected) => void
   readonly isOpen: (connection: string) => boolean
-  /** When a connection last carried data about a book. */
+  /** When the last data about a book that a connection carried happened. */
   readonly lastData: (connection: string) => number | undefined
-  readonly noteData: (connection: string, now: number) => void
+  readonly noteData: (connection: string, data: Moment) => void
   /** The book waits for its first snapshot on its connection. */
   readonly await: (entry: Entry) => void
   /** The book waits no longer, whether its snapshot came or it is not wanted any more. */
@@ -120,9 +131,9 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
     },
     isOpen: (connection) => connections.has(connection),
     lastData: (connection) => connections.get(connection)?.lastData,
-    noteData: (id, now) => {
+    noteData: (id, data) => {
       const connection = connections.get(id)
-      if (connection !== undefined) connection.lastData = now
+      if (connection !== undefined) connection.lastData = happenedAt(data)
     },
     await: (entry) => connections.get(entry.connection)?.waiting.add(entry),
     leave,

@@ -25,6 +25,7 @@ import {
   isDisowned,
   isFresh,
   make as makeEntry,
+  type Moment,
   momentOf,
   newerThan,
   quoteFault,
@@ -186,8 +187,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     if (quarantine.reason(entry.id) === undefined) options.onResync(entry.id, entry.venue)
   }
 
-  /** The book is whole again; one that is quarantined is not trusted all the same. */
-  const heal = (entry: Entry, reason: string, now: number): void => {
+  /** The book is whole again, as the last of what it was made of shows; one that is quarantined is not trusted all the same. */
+  const heal = (entry: Entry, reason: string, shownBy: Moment): void => {
+    const now = shownBy.receivedTime
     const isQuarantined = quarantine.reason(entry.id) !== undefined
     if (isQuarantined && awaitsSnapshot(entry)) return
     clearDoubt(entry)
@@ -197,7 +199,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     gaps.concede(entry, now)
     if (isQuarantined) suspect(entry, reason, now)
     else if (entry.status !== "live") setStatus(entry, "live", reason, now)
-    entry.lastGood = now
+    entry.lastGood = BookGaps.happenedAt(shownBy)
   }
 
   const noteVerdict = (entry: Entry, verdict: Verdict, now: number): void => {
@@ -310,7 +312,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     else if (verdict === "mismatch") {
       suspect(entry, "the venue's digest does not match after the snapshot", now)
     } else if (entry.frozen && event.source === "rest") setStatus(entry, "suspect", entry.reason, now)
-    else heal(entry, HEALED_BY[event.source], now)
+    else heal(entry, HEALED_BY[event.source], { venueTime: last.venueTime, receivedTime: now })
   }
 
   const applyChange = (event: BookChange): void => {
@@ -346,18 +348,18 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     const crossed = OrderBook.isCrossed(entry.book)
     if (entry.status !== "live") {
       hold(entry, event)
-      if (verdict === "verified" && !crossed) heal(entry, "the venue's digest matches again", now)
+      if (verdict === "verified" && !crossed) heal(entry, "the venue's digest matches again", event)
       return
     }
     if (crossed) suspect(entry, "the book is crossed", now, event)
     else if (verdict === "mismatch") contradicted(entry, "the venue's digest does not match the book", now, event)
     else if (verdict === "verified") {
       clearDoubt(entry)
-      entry.lastGood = now
+      entry.lastGood = BookGaps.happenedAt(event)
     } else if (verdict === "unverifiable") {
       const states = event.bestBid !== null || event.bestAsk !== null
       if (states) judgeQuotes(entry, event, quoteFault(entry, event.bestBid, event.bestAsk))
-      if (entry.doubt === undefined) entry.lastGood = now
+      if (entry.doubt === undefined) entry.lastGood = BookGaps.happenedAt(event)
     }
     if ((entry.status as BookStatus) !== "live") entry.lastSure = momentOf({ receivedTime, venueTime })
   }
@@ -518,7 +520,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       event._tag !== "Trade"
     )
       return
-    gaps.noteData(entries.get(event.instrumentId)?.connection ?? "", event.receivedTime)
+    // What was fetched says nothing of how far the socket has come.
+    if (event._tag === "BookSnapshot" && event.source === "rest") return
+    gaps.noteData(entries.get(event.instrumentId)?.connection ?? "", event)
   }
 
   return {

@@ -6,6 +6,7 @@ import type { BookVerifier } from "../../src/venues/Venue.ts"
 import {
   change,
   connected,
+  connection,
   digest,
   disconnected,
   exactVerifier,
@@ -314,6 +315,20 @@ describe("a fresh snapshot over REST", () => {
     assert.deepInclude(gaps(events)[0], { instrumentId: id, from: 1000, to: 1150 })
   })
 
+  it("leaves the gap from when the last sure change happened, not from when it came", () => {
+    const keeper = live()
+    keeper.on(change(1020, "bid", "0.42 1", { receivedTime: 1300 }), rejected(1310))
+    keeper.resyncing(id, 1310)
+    assert.deepInclude(gaps(keeper.on(rest(1350, "0.42 9")))[0], { instrumentId: id, from: 1020, to: 1350 })
+  })
+
+  it("leaves the gap from when the last sure snapshot was made, not from when it came", () => {
+    const keeper = live()
+    keeper.on(snapshot(1020, undefined, undefined, { receivedTime: 1300 }), rejected(1310))
+    keeper.resyncing(id, 1310)
+    assert.deepInclude(gaps(keeper.on(rest(1350, "0.42 9")))[0], { instrumentId: id, from: 1020, to: 1350 })
+  })
+
   it("is ignored while the book is live", () => {
     const keeper = live()
     assert.deepStrictEqual(keeper.on(rest(1150, "0.42 9")), [])
@@ -482,6 +497,43 @@ describe("a lost connection", () => {
     const all = gaps([...first, ...second, ...keeper.sweep(4000)])
     assert.strictEqual(all.length, 1)
     assert.deepInclude(all[0], { instrumentId: null, connection: "b", from: 1100, to: 2150, reason: "cut" })
+  })
+
+  it.each([
+    ["when the last data happened, which came late", 1800, 1800],
+    ["when the last data came, if the venue's clock is ahead of ours", 2500, 2000],
+    ["a minute before the last data came, if the venue's clock is far behind ours", -500_000, -58_000]
+  ])("leaves a gap from %s", (_, venueTime, from) => {
+    const keeper = live()
+    keeper.on(trade(2000, "0.42 1", { venueTime }), disconnected(2600))
+    keeper.on(connected(3000, { connection: "b" }), subscribed(3000, { connection: "b" }))
+    assert.deepInclude(gaps(keeper.on(snapshot(3100)))[0], { instrumentId: null, from, to: 3100 })
+  })
+
+  it("leaves a gap from the last data of the socket, whatever was fetched after it", () => {
+    const keeper = live()
+    keeper.on(trade(1100, "0.42 1"), rejected(1200))
+    keeper.resyncing(id, 1200)
+    keeper.on(rest(1300, "0.42 9"), disconnected(1500))
+    keeper.on(connected(2000, { connection: "b" }), subscribed(2000, { connection: "b" }))
+    assert.deepInclude(gaps(keeper.on(snapshot(2100)))[0], { from: 1100, to: 2100 })
+  })
+
+  it("leaves the shared gap of lost messages from when the last data happened", () => {
+    const keeper = live(undefined, [id, other])
+    keeper.on(change(1050, "bid", "0.42 1", { receivedTime: 1300 }))
+    keeper.on({
+      _tag: "SequenceGap",
+      venue,
+      connection,
+      instrumentIds: [id, other],
+      expected: 2,
+      received: 4,
+      receivedTime: 1400
+    })
+    keeper.on(snapshot(1500))
+    const all = gaps(keeper.on(snapshot(1550, undefined, undefined, { instrumentId: other })))
+    assert.deepInclude(all[0], { instrumentId: null, from: 1050, to: 1550 })
   })
 
   it("leaves a gap of its own to a book whose snapshot comes much later than the others'", () => {

@@ -15,6 +15,8 @@ import { Allowed, section, setting } from "./domain/Setting.ts"
 import { isExposed, TOKEN } from "./http/Access.ts"
 import { DatabaseConfig } from "./storage/Database.ts"
 import { TapeConfig } from "./tape/TapeConfig.ts"
+import { KalshiConfig } from "./venues/kalshi/Config.ts"
+import * as Credentials from "./venues/kalshi/Credentials.ts"
 import { platforms } from "./venues/Venues.ts"
 
 const HostName = Schema.String.pipe(Schema.pattern(/^[\w.:-]+$/)).annotations({
@@ -159,6 +161,21 @@ const exposed = ({ sources, values }: SettingsFile.Tree): Array<Fault> => {
   return [{ path: "http.token", source, problem }]
 }
 
+/** A key with no use, or two for one: books would be polled by one who thinks that he has them as they change. */
+const kalshiKey = ({ sources, values }: SettingsFile.Tree): Array<Fault> => {
+  const given = (values["platforms"] as Record<string, unknown> | undefined)?.["kalshi"]
+  const decoded = Schema.decodeUnknownEither(KalshiConfig)(given ?? {})
+  if (Either.isLeft(decoded)) return []
+  const fault = Credentials.pairFault(decoded.right)
+  return fault === undefined ? [] : [keyFault(fault, sources)]
+}
+
+const keyFault = ({ key, problem }: Credentials.KeyFault, sources: SettingsFile.Tree["sources"]): Fault => {
+  const paths = [key, "key_id", "private_key_path", "private_key"].map((name) => `platforms.kalshi.${name}`)
+  const source = paths.map((path) => sources.get(path)).find((one) => one !== undefined)
+  return { path: paths[0]!, source: source ?? "the configuration", problem }
+}
+
 const decode = Schema.decodeUnknownEither(Settings, { errors: "all", onExcessProperty: "error" })
 
 /** Checks a file's text, if there is one, with what the environment overrides. */
@@ -171,7 +188,7 @@ export const parse = (
   const faults = [...(tree?.faults ?? []), ...overlay(merged, env)]
   const decoded = decode(merged.values)
   if (Either.isLeft(decoded)) faults.push(...explain(decoded.left, merged))
-  faults.push(...exposed(merged))
+  faults.push(...exposed(merged), ...kalshiKey(merged))
   return faults.length === 0 && Either.isRight(decoded)
     ? Either.right(decoded.right)
     : Either.left(new SettingsError({ faults }))
@@ -182,6 +199,14 @@ const unreadable: ReadonlyMap<string, string> = new Map([
   ["NotFound", "there is no such file"],
   ["PermissionDenied", "the file may not be read"]
 ])
+
+/** Refuses a key that its venue's client could not sign with. Reads the file that holds it, if one does. */
+export const checkKey = (settings: Settings): Effect.Effect<Settings, SettingsError> =>
+  Effect.flatMap(Credentials.load(settings.platforms.kalshi), (credentials) =>
+    credentials._tag === "Unusable" && settings.platforms.kalshi.enabled
+      ? new SettingsError({ faults: [keyFault(credentials, new Map())] })
+      : Effect.succeed(settings)
+  )
 
 const readText = (name: string, source: string): Effect.Effect<string, SettingsError, FileSystem.FileSystem> => {
   const refuse = (problem: string) =>

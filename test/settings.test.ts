@@ -1,10 +1,21 @@
+import { generateKeyPairSync } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { NodeFileSystem } from "@effect/platform-node"
 import { FileSystem } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, Redacted, Schema } from "effect"
 import { isMap, isScalar, parseDocument } from "yaml"
-import { defaults, type Environment, keys, load, parse, render, Settings, type SettingsError } from "../src/Settings.ts"
+import {
+  checkKey,
+  defaults,
+  type Environment,
+  keys,
+  load,
+  parse,
+  render,
+  Settings,
+  type SettingsError
+} from "../src/Settings.ts"
 
 const sampleUrl = new URL("../configs/collector/config.sample.yaml", import.meta.url)
 const sample = readFileSync(sampleUrl, "utf8")
@@ -402,6 +413,60 @@ describe("loading", () => {
   )
 })
 
+describe("a key of Kalshi", () => {
+  const path = "platforms.kalshi"
+  const variable = (name: string) => `PARALLAX_PLATFORMS_KALSHI_${name}`
+  const pem = Buffer.from(generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" })).toString()
+  const checked = (env: Environment) =>
+    Effect.runSync(Effect.either(Effect.map(checkKey(Either.getOrThrow(parse(undefined, env))), () => undefined)))
+
+  it.each([
+    [
+      { KEY_ID: "k" },
+      `${variable("KEY_ID")}: ${path}.private_key: there is a key_id but neither private_key_path nor private_key`
+    ],
+    [{ PRIVATE_KEY: "sesame" }, `${variable("PRIVATE_KEY")}: ${path}.key_id: there is a private key but no key_id`],
+    [
+      { PRIVATE_KEY_PATH: "/x" },
+      `${variable("PRIVATE_KEY_PATH")}: ${path}.key_id: there is a private key but no key_id`
+    ],
+    [
+      { KEY_ID: "k", PRIVATE_KEY: "sesame", PRIVATE_KEY_PATH: "/x" },
+      `${variable("PRIVATE_KEY")}: ${path}.private_key: both private_key and private_key_path are given; one of them is needed`
+    ]
+  ])("is refused when its parts do not go together: %j", (given, fault) => {
+    const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [variable(name), value]))
+    assert.deepStrictEqual(refusedEnv(env), [fault])
+  })
+
+  it("is refused at its line of the file", () => {
+    assert.deepStrictEqual(refusedFile("platforms:\n  kalshi:\n    key_id: k"), [
+      `c.yaml:3: ${path}.private_key: there is a key_id but neither private_key_path nor private_key`
+    ])
+  })
+
+  it.effect("is refused when it cannot be read or is none, and never shown", () =>
+    Effect.gen(function* () {
+      const refused = (given: Record<string, string>) => {
+        const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [variable(name), value]))
+        return Effect.flip(checkKey(Either.getOrThrow(parse(undefined, { ...env, [variable("KEY_ID")]: "k" }))))
+      }
+      const missing = yield* refused({ PRIVATE_KEY_PATH: "/nowhere/key.pem" })
+      assert.match(render(missing), /platforms\.kalshi\.private_key_path: .*cannot be read: ENOENT/)
+      const nonsense = yield* refused({ PRIVATE_KEY: "sesame" })
+      assert.match(render(nonsense), /platforms\.kalshi\.private_key: the private key is not an unencrypted PEM/)
+      assert.notInclude(render(nonsense) + JSON.stringify(nonsense), "sesame")
+    })
+  )
+
+  it("is taken when it is whole, and not looked at where the venue is off", () => {
+    const whole = { [variable("KEY_ID")]: "k", [variable("PRIVATE_KEY")]: pem }
+    assert.isTrue(Either.isRight(checked(whole)))
+    const off = { ...whole, [variable("PRIVATE_KEY")]: "sesame", [variable("ENABLED")]: "false" }
+    assert.isTrue(Either.isRight(checked(off)))
+  })
+})
+
 describe("whatever is given", () => {
   const encoded = Schema.encodeSync(Settings)
 
@@ -421,7 +486,11 @@ describe("whatever is given", () => {
           database: { ...defaults.database, password: Redacted.make(password) },
           platforms: {
             polymarket: { ...defaults.platforms.polymarket, categories, stale_after: Duration.millis(millis) },
-            kalshi: { ...defaults.platforms.kalshi, private_key: Redacted.make(password) }
+            kalshi: {
+              ...defaults.platforms.kalshi,
+              private_key: Redacted.make(password),
+              key_id: password === "" ? "" : "k"
+            }
           }
         }
         // JSON is YAML.

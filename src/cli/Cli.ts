@@ -47,7 +47,9 @@ const commands = (env: Settings.Environment) => {
 
   const start = Command.make("start", { config: configFile }, ({ config }) =>
     Effect.gen(function* () {
-      const loaded = yield* settings(config)
+      const loaded = yield* Effect.flatMap(settings(config), (given) =>
+        Effect.catchAll(Settings.checkKey(given), (error) => refuse(Settings.render(error), 2))
+      )
       return yield* Layer.launch(App.layer(loaded)).pipe(
         Effect.catchAll((error) => refuse(`Parallax cannot start: ${error.message}`, 1)),
         Effect.provide(Logging.layer(loaded.log, yield* Screen.output))

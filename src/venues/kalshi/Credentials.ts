@@ -4,13 +4,19 @@ import { Effect, Redacted } from "effect"
 import type { KalshiConfig } from "./Config.ts"
 import * as Signing from "./Signing.ts"
 
+/** What is wrong with a key, never with a piece of it, and the setting at fault. */
+export interface KeyFault {
+  readonly key: "key_id" | "private_key_path" | "private_key"
+  readonly problem: string
+}
+
 export type Credentials =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Ready"; readonly signer: Signing.Signer }
-  | { readonly _tag: "Unusable"; readonly problem: string }
+  | ({ readonly _tag: "Unusable" } & KeyFault)
 
 const absent: Credentials = { _tag: "Absent" }
-const unusable = (problem: string): Credentials => ({ _tag: "Unusable", problem })
+const unusable = (fault: KeyFault): Credentials => ({ _tag: "Unusable", ...fault })
 
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "no reason given"
@@ -21,16 +27,31 @@ const readPem = (path: string): Effect.Effect<Redacted.Redacted, string> =>
     catch: (cause) => `private_key_path ${JSON.stringify(path)} cannot be read: ${codeOf(cause)}`
   })
 
-/** Reads the key that the configuration names; a key given as text goes before one in a file. */
-export const load = (config: KalshiConfig): Effect.Effect<Credentials> => {
-  const written = Redacted.value(config.private_key) !== ""
-  if (config.key_id === "" && !written && config.private_key_path === "") return Effect.succeed(absent)
-  if (config.key_id === "") return Effect.succeed(unusable("there is a private key but no key_id"))
-  if (!written && config.private_key_path === "") {
-    return Effect.succeed(unusable("there is a key_id but neither private_key_path nor private_key"))
+/** Why the settings of a key do not go together; what they hold is not looked at. */
+export const pairFault = ({ key_id, private_key, private_key_path }: KalshiConfig): KeyFault | undefined => {
+  const written = Redacted.value(private_key) !== ""
+  const named = private_key_path !== ""
+  if (written && named) {
+    return { key: "private_key", problem: "both private_key and private_key_path are given; one of them is needed" }
   }
-  return (written ? Effect.succeed(config.private_key) : readPem(config.private_key_path)).pipe(
+  if (key_id === "" && (written || named)) return { key: "key_id", problem: "there is a private key but no key_id" }
+  if (key_id !== "" && !written && !named) {
+    return { key: "private_key", problem: "there is a key_id but neither private_key_path nor private_key" }
+  }
+  return undefined
+}
+
+/** Reads the key that the configuration names. */
+export const load = (config: KalshiConfig): Effect.Effect<Credentials> => {
+  const fault = pairFault(config)
+  if (fault !== undefined) return Effect.succeed(unusable(fault))
+  if (config.key_id === "") return Effect.succeed(absent)
+  const key = config.private_key_path === "" ? "private_key" : "private_key_path"
+  return (key === "private_key" ? Effect.succeed(config.private_key) : readPem(config.private_key_path)).pipe(
     Effect.flatMap((pem) => Signing.make(config.key_id, pem)),
-    Effect.match({ onFailure: unusable, onSuccess: (signer): Credentials => ({ _tag: "Ready", signer }) })
+    Effect.match({
+      onFailure: (problem) => unusable({ key, problem }),
+      onSuccess: (signer): Credentials => ({ _tag: "Ready", signer })
+    })
   )
 }

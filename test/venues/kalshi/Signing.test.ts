@@ -127,6 +127,7 @@ describe("keys", () => {
       rmSync(folder, { recursive: true })
       assert.deepStrictEqual(yield* Credentials.load(config({ key_id: "k", private_key_path: file })), {
         _tag: "Unusable",
+        key: "private_key_path",
         problem: `private_key_path ${JSON.stringify(file)} cannot be read: ENOENT`
       })
     })

@@ -29,13 +29,13 @@ export const databasePart = ({ driver, error, since, state, where }: DatabaseSta
   detail: state === "up" || error === null ? `${driver}, ${where}` : `${driver}, ${where}: ${error}`
 })
 
-/** Losing rows is down; having lost some, or being late, is degraded. */
-export const writerPart = ({ buffered, error, lastFlush, lost }: EventWriterStatus): Part => {
+/** Losing rows is down, and so is an error that no waiting mends; having lost some, or being late, is degraded. */
+export const writerPart = ({ buffered, error, errorLasts, lastFlush, lost }: EventWriterStatus): Part => {
   const losses = lost === 0 ? "" : `; ${lost} rows were lost since the start`
   return {
     part: "writer",
     venue: null,
-    state: error === null ? (lost === 0 ? "up" : "degraded") : lost === 0 ? "degraded" : "down",
+    state: error === null ? (lost === 0 ? "up" : "degraded") : lost === 0 && !errorLasts ? "degraded" : "down",
     since: lastFlush?.time ?? null,
     detail: error === null ? `${buffered} rows wait${losses}` : `${buffered} rows wait: ${error}${losses}`
   }

@@ -6,7 +6,7 @@ import * as BatchStore from "./BatchStore.ts"
 import type { FlushTransaction } from "./FlushTransaction.ts"
 import { refusalRow } from "./Losses.ts"
 import type { RowLedger } from "./RowLedger.ts"
-import { describe } from "./SqlFault.ts"
+import { describe, isSchemaFault } from "./SqlFault.ts"
 
 /** A batch that was stored: when, how long that took, and its rows. */
 export interface Flush {
@@ -24,14 +24,18 @@ export interface Attempts {
   readonly persist: <A>(effect: Effect.Effect<A, SqlError>) => Effect.Effect<A>
   /** Why rows wait; `null` when the last batch was stored. */
   readonly error: () => string | null
+  /** Whether no waiting mends that. */
+  readonly errorLasts: () => boolean
 }
 
 export const make = (ledger: RowLedger, size: BatchSize): Attempts => {
   let error: string | null = null
-  const delayed = (why: string) =>
+  let errorLasts = false
+  const delayed = (why: string, lasts: boolean) =>
     Effect.suspend(() => {
       const isKnown = error !== null
       error = why
+      errorLasts = lasts
       size.reset()
       return isKnown ? Effect.void : Effect.logWarning(`rows wait to be stored: ${why}`)
     })
@@ -39,6 +43,7 @@ export const make = (ledger: RowLedger, size: BatchSize): Attempts => {
     onStored: (rows, added) =>
       Effect.sync(() => {
         error = null
+        errorLasts = false
         ledger.store(rows.length, added)
       }),
     onRefused: (row, why) =>
@@ -65,10 +70,11 @@ export const make = (ledger: RowLedger, size: BatchSize): Attempts => {
     },
     persist: (effect) =>
       effect.pipe(
-        Effect.tapError((fault) => delayed(describe(fault))),
+        Effect.tapError((fault) => delayed(describe(fault), isSchemaFault(fault))),
         Effect.retry(BatchStore.retryDelay),
         Effect.orDie
       ),
-    error: () => error
+    error: () => error,
+    errorLasts: () => errorLasts
   }
 }

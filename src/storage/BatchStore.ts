@@ -7,12 +7,14 @@ import { Effect, Schedule } from "effect"
 import * as Coverage from "./Coverage.ts"
 import type { FlushTransaction, RowUnwritable, Stored } from "./FlushTransaction.ts"
 import type { Row } from "./Rows.ts"
-import { describe, isDataFault, isTooMuch } from "./SqlFault.ts"
+import { describe, isDataFault, isSchemaFault, isTooMuch } from "./SqlFault.ts"
 
 type Fault = SqlError | RowUnwritable
 
 const isRefusal = (fault: Fault): boolean => fault._tag === "RowUnwritable" || isDataFault(fault)
 const explain = (fault: Fault): string => (fault._tag === "SqlError" ? describe(fault) : fault.message)
+
+const lasts = (fault: Fault): boolean => fault._tag === "SqlError" && isSchemaFault(fault)
 
 /** Between attempts to store a batch: 0.1 s, doubling to 2 s, give or take a fifth. */
 export const retryDelay = Schedule.exponential("100 millis").pipe(
@@ -33,8 +35,8 @@ export interface BatchStoreOptions {
   readonly onStored: (rows: ReadonlyArray<Row>, stored: Stored, position: number | null) => Effect.Effect<void>
   /** The database refuses what a row holds. Gives the row to store in its place, if there is one. */
   readonly onRefused: (row: Row, why: string) => Effect.Effect<Row | undefined>
-  /** An attempt failed, and will be made again. */
-  readonly onDelayed: (why: string) => Effect.Effect<void>
+  /** An attempt failed, and will be made again. `lasts`: in vain, until somebody sees to the database. */
+  readonly onDelayed: (why: string, lasts: boolean) => Effect.Effect<void>
 }
 
 /** Ends when every row is stored or given up; an empty batch records that the run is there, and how far it has come. */
@@ -51,7 +53,7 @@ export const make =
       ).pipe(
         // A fault of ours, or the driver's: no reason to give rows up.
         Effect.catchAllDefect((cause) => new SqlError({ cause, message: "Failed to store" })),
-        Effect.tapError((fault) => (isRefusal(fault) ? Effect.void : options.onDelayed(explain(fault)))),
+        Effect.tapError((fault) => (isRefusal(fault) ? Effect.void : options.onDelayed(explain(fault), lasts(fault)))),
         Effect.flatMap((stored) => options.onStored(rows, stored, position))
       )
     const isPassing =
@@ -64,7 +66,7 @@ export const make =
         Effect.catchAll((fault) => {
           const { rows } = batch
           const [first] = rows
-          if (first === undefined) return options.onDelayed(explain(fault))
+          if (first === undefined) return options.onDelayed(explain(fault), lasts(fault))
           if (rows.length === 1) {
             return Effect.flatMap(options.onRefused(first, explain(fault)), (instead) =>
               store({ ...batch, rows: instead === undefined ? [] : [instead] })

@@ -17,6 +17,7 @@ import {
 } from "effect"
 import type { Database, DatabaseState, DatabaseStatus } from "./Database.ts"
 import * as Migrations from "./Migrations.ts"
+import * as TableCheck from "./TableCheck.ts"
 import { describe, isConnectionFault, recoverDefects } from "./SqlFault.ts"
 
 /** Nothing was asked of the database, because it is known not to be ready. */
@@ -50,7 +51,7 @@ export interface MonitorOptions {
 }
 
 /**
- * Makes the tables before it returns if the database answers at once, and otherwise in the background, trying until it
+ * Makes the tables, and sees that none lacks anything, before it returns if the database answers at once, and otherwise in the background, trying until it
  * does: a collector lives without its database.
  */
 export const make = (
@@ -138,6 +139,7 @@ export const make = (
       Effect.flatMap((names) =>
         names.length === 0 ? Effect.void : log(Effect.logInfo(`the tables are new: ${names.join(", ")}`))
       ),
+      Effect.zipRight(Effect.provideService(TableCheck.run, SqlClient, sql)),
       Effect.zipRight(
         Effect.sync(() => {
           tablesExist = true

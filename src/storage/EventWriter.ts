@@ -52,6 +52,8 @@ export interface EventWriterStatus {
   readonly lastFlush: Attempts.Flush | null
   /** Why rows wait; `null` when the last batch was stored. */
   readonly error: string | null
+  /** Whether no waiting mends that: a table or a column is not there, or not open to us. */
+  readonly errorLasts: boolean
 }
 
 /** How long the writer tries to store what it holds when the program ends. */
@@ -195,7 +197,8 @@ export const make = (
         batches: (outbox.size > outbox.waiting ? 1 : 0) + Math.ceil(outbox.load / config.batch_rows),
         lost: ledger.lost,
         lastFlush: state.lastFlush,
-        error: attempts.error()
+        error: attempts.error(),
+        errorLasts: attempts.errorLasts()
       })),
       flush: Effect.zipRight(
         quiet,

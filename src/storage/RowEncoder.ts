@@ -21,6 +21,8 @@ const columns: Record<Table, ReadonlyArray<string>> = {
   feed_events: ["position", "venue", "connection", "kind", "no", "from_time", "to_time", "lost", "reason"]
 }
 
+export const columnsOf = (table: Table): ReadonlyArray<string> => columns[table]
+
 /** The columns of a table in the order in which they are written, for SQL. */
 export const columnList = (table: Table): string => columns[table].join(", ")
 

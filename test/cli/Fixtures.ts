@@ -78,7 +78,8 @@ export const observation = (changes: Partial<Observation> = {}): Observation => 
     batches: 0,
     lost: 0,
     lastFlush: null,
-    error: null
+    error: null,
+    errorLasts: false
   },
   database: { driver: "embedded", where: "data/db", state: "up", since: 1_800_000_000_000, error: null },
   memory: 180_000_000,

@@ -61,6 +61,14 @@ const cases: ReadonlyArray<
     "the database is away"
   ],
   [
+    "a writer whose table lacks a column",
+    (world) => (world.writer = writer({ error: "column side does not exist (42703)", errorLasts: true })),
+    503,
+    "unready",
+    "writer down",
+    "column side does not exist (42703)"
+  ],
+  [
     "a writer that loses rows",
     (world) => (world.writer = writer({ error: "away", lost: 5 })),
     503,

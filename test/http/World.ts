@@ -126,6 +126,7 @@ export const writer = (more: Partial<EventWriterStatus> = {}): EventWriterStatus
   lost: 0,
   lastFlush: { time: T, milliseconds: 12, rows: 100 },
   error: null,
+  errorLasts: false,
   ...more
 })
 

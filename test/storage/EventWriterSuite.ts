@@ -443,7 +443,8 @@ export const eventWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
         buffered: 0,
         batches: 0,
         lost: 0,
-        error: null
+        error: null,
+        errorLasts: false
       })
       assert.strictEqual(lastFlush?.rows, 5)
     })

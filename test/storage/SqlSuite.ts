@@ -2,17 +2,21 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, FastCheck as fc, Layer, Metric } from "effect"
+import { Context, Effect, FastCheck as fc, Layer, Metric, TestServices } from "effect"
 import { VenueId } from "../../src/domain/Market.ts"
 import { formatDecimal, Price } from "../../src/domain/Money.ts"
 import { CopySink } from "../../src/storage/CopySink.ts"
 import { Database } from "../../src/storage/Database.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
+import * as DatabaseMonitor from "../../src/storage/DatabaseMonitor.ts"
 import * as Migrations from "../../src/storage/Migrations.ts"
 import { PgCopy } from "../../src/storage/PgCopy.ts"
 import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
 import type { Sql } from "../../src/storage/Sql.ts"
 import { isConnectionFault, isDataFault, sqlState } from "../../src/storage/SqlFault.ts"
+import { clear } from "./Databases.ts"
+import { change } from "./Events.ts"
+import * as Harness from "./WriterHarness.ts"
 
 const at = (milliseconds: number) => new Date(milliseconds)
 
@@ -50,14 +54,57 @@ export const sqlSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
       const sql = yield* SqlClient
       yield* sql`DELETE FROM migrations WHERE migration_id > 1`
       yield* sql`ALTER TABLE markets DROP COLUMN price_bands`
+      yield* sql`ALTER TABLE runs DROP COLUMN tape_run, DROP COLUMN tape_position`
       yield* sql`INSERT INTO markets (id, venue, venue_market_id, slug, question, tags, status, tick_size, neg_risk, rank)
         VALUES ('old:a', 'old', 'a', 'a', 'A?', '{}', 'open', 0.01, false, 0)`
-      assert.deepStrictEqual(yield* Migrations.run, ["price_bands"])
+      assert.deepStrictEqual(yield* Migrations.run, ["price_bands", "tape_position"])
       const store = Context.get(yield* Layer.build(SqlMarketStore.layer), MarketStore)
       const [market] = yield* store.load(VenueId.make("old"))
       assert.deepInclude(market, { slug: "a", tickSize: Price(10_000), priceBands: null })
       yield* sql`DELETE FROM markets WHERE venue = 'old'`
     }).pipe(Effect.scoped)
+  )
+
+  it.scoped("is not ready without a column or a table that is needed, names them, and is once they are there", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* sql`ALTER TABLE book_changes RENAME COLUMN side TO sides`
+      yield* sql`ALTER TABLE run_venues RENAME TO run_places`
+      const mend = Effect.zipRight(
+        sql`ALTER TABLE run_places RENAME TO run_venues`,
+        sql`ALTER TABLE book_changes RENAME COLUMN sides TO side`
+      )
+      yield* Effect.gen(function* () {
+        const database = yield* DatabaseMonitor.make({ driver: "postgres", where: "here", abandon: () => Effect.void })
+        const { error, state } = yield* database.status
+        assert.deepStrictEqual(
+          [state, error],
+          ["down", "the tables are not those of this version; missing: column book_changes.side, table run_venues"]
+        )
+        assert.instanceOf(yield* Effect.flip(database.query("test")(sql`SELECT 1`)), SqlError)
+        yield* mend
+        yield* database.ready
+        assert.strictEqual((yield* database.status).state, "up")
+      }).pipe(TestServices.provideLive)
+    })
+  )
+
+  it.scoped("of which a column goes while rows are written makes them wait, and says that waiting is in vain", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const writer = yield* Harness.start({ batch_age_ms: 1 })
+      yield* sql`ALTER TABLE book_changes RENAME COLUMN side TO sides`
+      yield* writer.publish(change())
+      yield* Harness.until(Effect.map(writer.status, ({ error }) => error !== null))
+      const { buffered, error, errorLasts } = yield* writer.status
+      assert.deepStrictEqual([buffered, errorLasts], [1, true])
+      assert.match(error ?? "", /"side" .*does not exist \(42703\)/)
+      yield* sql`ALTER TABLE book_changes RENAME COLUMN sides TO side`
+      yield* writer.flush
+      assert.deepInclude(yield* writer.status, { buffered: 0, lost: 0, error: null, errorLasts: false })
+      yield* writer.close
+      yield* clear
+    }).pipe(TestServices.provideLive)
   )
 
   it.effect("gives numbers that a double cannot hold as text", () =>

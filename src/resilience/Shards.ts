@@ -22,8 +22,11 @@ export interface ShardsOptions<Item, A, R> {
   readonly perShard: number
   /** A shard's life: runs until the shard is empty, then it is interrupted. */
   readonly run: (shard: Shard<Item>) => Stream.Stream<A, never, R>
-  /** What to say when a shard ends because nothing is left of it. */
-  readonly onEmpty: (shard: Shard<Item>, removed: ReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<A>>
+  /**
+   * What to say beside the shard when items have left it. Without items left the shard has ended; else it is told as well,
+   * by `changes`.
+   */
+  readonly onRemoved: (shard: Shard<Item>, removed: ReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<A>>
   /** Elements that may wait for the reader over all shards; then shards wait. */
   readonly bufferSize: number
 }
@@ -88,10 +91,12 @@ export const sharded = <Item, A, R>(options: ShardsOptions<Item, A, R>): Stream.
         Effect.gen(function* () {
           for (const item of removed) shard.items.delete(options.id(item))
           for (const item of added) shard.items.set(options.id(item), item)
-          if (shard.items.size > 0) return yield* Effect.asVoid(shard.changes.offer({ added, removed }))
-          shards.delete(shard.index)
-          yield* FiberMap.remove(workers, shard.index)
-          yield* Effect.asVoid(output.offerAll(yield* options.onEmpty(shard, removed)))
+          if (shard.items.size > 0) yield* shard.changes.offer({ added, removed })
+          else {
+            shards.delete(shard.index)
+            yield* FiberMap.remove(workers, shard.index)
+          }
+          if (removed.length > 0) yield* output.offerAll(yield* options.onRemoved(shard, removed))
         })
 
       const follow = (items: ReadonlyArray<Item>) =>

@@ -2,7 +2,7 @@
  * What the feeds of all venues have in common on sockets: as many connections as the instruments need, each a stream
  * that reconnects; one gate for their handshakes; and how their ends are told.
  */
-import { Clock, Duration, Effect, Queue, Ref, type Scope, Stream } from "effect"
+import { Chunk, Clock, Duration, Effect, Queue, Ref, type Scope, Stream } from "effect"
 import { type FeedInput, type Frames, told } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
 import * as ConnectGate from "../resilience/ConnectGate.ts"
@@ -41,6 +41,8 @@ export interface Control {
 export interface Line {
   readonly slot: Slot.Slot
   readonly shard: Shard<Instrument>
+  /** What its connections were said to feed, until it is said that they do not; over all of them. */
+  readonly fed: Map<InstrumentId, Instrument>
   /** The session's, while it is open. */
   control: Control | undefined
 }
@@ -86,6 +88,29 @@ export const gate = (
     atLeast: atLeast(isHalting),
     describe: ({ message }) => message
   })
+
+/** Gives up what left the line's share without a word: no session was there to say it, or it ended before it could. */
+const abandoned = (venue: VenueId, { fed, shard, slot }: Line, receivedTime: number): ReadonlyArray<FeedInput> => {
+  const gone = ids(fed.values()).filter((id) => !shard.items.has(fed.get(id)!.venueInstrumentId))
+  for (const id of gone) fed.delete(id)
+  if (gone.length === 0) return []
+  return [told({ _tag: "Unsubscribed", venue, connection: slot.feeding, instrumentIds: gone, receivedTime })]
+}
+
+/** What a session says, with what its line feeds noted, and what the sessions before it left unsaid. */
+const followed = (line: Line, inputs: Chunk.Chunk<FeedInput>): Chunk.Chunk<FeedInput> => {
+  let out = inputs
+  for (const input of inputs) {
+    if (input._tag === "Wanted") for (const one of input.instruments) line.fed.set(one.id, one)
+    else if (input._tag === "Told" && input.event._tag === "Unsubscribed") {
+      for (const id of input.event.instrumentIds) line.fed.delete(id)
+    } else if (input._tag === "Opened") {
+      const gone = abandoned(input.venue, line, input.receivedTime)
+      if (gone.length > 0) out = Chunk.flatMap(out, (one) => (one === input ? Chunk.make(one, ...gone) : Chunk.of(one)))
+    }
+  }
+  return out
+}
 
 export interface SocketFeedOptions<L extends Line> {
   readonly venue: VenueId
@@ -137,11 +162,12 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
   Effect.gen(function* () {
     const { isHalting, venue } = options
     const lines = yield* Ref.make<ReadonlyMap<number, L>>(new Map())
-    const slotOf = new WeakMap<Shard<Instrument>, Slot.Slot>()
+    const lineOf = new WeakMap<Shard<Instrument>, Line>()
 
-    const onEnd = (slot: Slot.Slot) => (error: SocketError, attempt: number) =>
+    const onEnd = (line: L) => (error: SocketError, attempt: number) =>
       Effect.gen(function* () {
         const receivedTime = yield* Clock.currentTimeMillis
+        const { slot } = line
         const wasConnected = slot.state === "connected"
         const { connection, name } = slot
         const reason = error.message
@@ -153,22 +179,28 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
           halted ? "the venue refuses the feed; next attempt in 15 minutes" : "feed is down; reconnecting",
           reason
         )
-        return wasConnected ? [told({ _tag: "Disconnected", venue, slot: name, connection, reason, receivedTime })] : []
-      }).pipe(Effect.annotateLogs({ venue, slot: slot.name, connection: slot.connection }))
+        const gone = abandoned(venue, line, receivedTime)
+        return wasConnected
+          ? [told({ _tag: "Disconnected", venue, slot: name, connection, reason, receivedTime }), ...gone]
+          : gone
+      }).pipe(Effect.annotateLogs({ venue, slot: line.slot.name, connection: line.slot.connection }))
+
+    const session = (line: L): Stream.Stream<FeedInput, SocketError> =>
+      Stream.mapChunks(options.session(line), (inputs) => followed(line, inputs))
 
     const connection = (line: L): Stream.Stream<FeedInput> =>
-      reconnecting(options.session(line), cleanEnd, {
+      reconnecting(session(line), cleanEnd, {
         schedule: backoff(BACKOFF),
         ended: (error) => Slot.sessionEnd(line.slot, atLeast(isHalting)(error)),
-        onEnd: onEnd(line.slot)
+        onEnd: onEnd(line)
       })
 
     const run = (shard: Shard<Instrument>): Stream.Stream<FeedInput> =>
       Stream.unwrap(
         Effect.gen(function* () {
           const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
-          slotOf.set(shard, slot)
-          const line = options.line({ slot, shard, control: undefined })
+          const line = options.line({ slot, shard, fed: new Map(), control: undefined })
+          lineOf.set(shard, line)
           yield* Ref.update(lines, (all) => new Map(all).set(shard.index, line))
           return connection(line)
         })
@@ -209,13 +241,13 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
           perShard: options.perConnection,
           bufferSize: BUFFER,
           run,
-          onEmpty: (shard, removed) =>
-            Effect.map(Clock.currentTimeMillis, (receivedTime) => {
-              const feeding = slotOf.get(shard)?.feeding ?? ""
-              return [
-                told({ _tag: "Unsubscribed", venue, connection: feeding, instrumentIds: ids(removed), receivedTime })
-              ]
-            })
+          // A session that is open says it itself, in order with its frames.
+          onRemoved: (shard) => {
+            const line = lineOf.get(shard)
+            if (line === undefined || (line.slot.state === "connected" && shard.items.size > 0))
+              return Effect.succeed([])
+            return Effect.map(Clock.currentTimeMillis, (now) => abandoned(venue, line, now))
+          }
         }),
       lines: Effect.map(Ref.get(lines), (all) => [...all.values()])
     }

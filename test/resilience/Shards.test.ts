@@ -99,8 +99,7 @@ const start = (
           Stream.ensuring(Effect.sync(() => ended.push(shard.index)))
         )
       },
-      onEmpty: (shard, removed) =>
-        Effect.succeed([`${shard.index} ends without ${removed.map(({ id }) => id).join("")}`])
+      onRemoved: (shard, removed) => Effect.succeed([`${shard.index} has lost ${removed.map(({ id }) => id).join("")}`])
     })
     const fiber = yield* Effect.forkScoped(Stream.runForEach(stream, (word) => Effect.sync(() => out.push(word))))
     yield* TestClock.adjust("1 millis")
@@ -122,11 +121,11 @@ describe("shards", () => {
       const { out, want } = yield* start(items("a", "b", "c"), 2)
       out.length = 0
       yield* want(...items("b", "c", "d"))
-      assert.deepStrictEqual(out, ["1 +d -a"])
+      assert.deepStrictEqual(out, ["1 has lost a", "1 +d -a"])
       yield* want(...items("b", "c", "d"))
-      assert.deepStrictEqual(out, ["1 +d -a"], "nothing new, nothing said")
+      assert.deepStrictEqual(out, ["1 has lost a", "1 +d -a"], "nothing new, nothing said")
       yield* want(...items("b", "c", "d", "e", "f"))
-      assert.sameMembers(out.slice(1), ["2 +e -", "3 begins with f"])
+      assert.sameMembers(out.slice(2), ["2 +e -", "3 begins with f"])
     })
   )
 
@@ -135,7 +134,7 @@ describe("shards", () => {
       const { ended, out, want } = yield* start(items("a", "b", "c"), 1)
       out.length = 0
       yield* want(...items("a", "c"))
-      assert.deepStrictEqual(out, ["2 ends without b"])
+      assert.deepStrictEqual(out, ["2 has lost b"])
       assert.deepStrictEqual(ended, [2])
       yield* want(...items("a", "c", "d"))
       assert.deepStrictEqual(out.slice(1), ["2 begins with d"])
@@ -191,7 +190,7 @@ describe("shards", () => {
             ),
             (n) => (made = n)
           ),
-        onEmpty: () => Effect.succeed([])
+        onRemoved: () => Effect.succeed([])
       })
       const queue = yield* Queue.bounded<number>(1)
       const taken: Array<number> = []

@@ -303,6 +303,22 @@ describe("feed", () => {
     })
   )
 
+  it.scopedLive("gives up the books that are no longer wanted while it is cut off", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld(["A", "B"])
+      const books = makeBooks()
+      yield* world.until("subscribed", () => commandsOf(world.fake.peers[0] ?? never, "subscribe").length === 4)
+      for (const ticker of ["A", "B"]) books.book(world.fake.peers[0]!, ticker)
+      yield* world.live("A", "B")
+      world.fake.refusal = { status: 503, body: "{}" }
+      world.fake.peers[0]!.socket.terminate()
+      yield* world.until("stale", () => world.status("A") === "stale")
+      yield* SubscriptionRef.set(world.desired, [instrumentOf("B")])
+      yield* world.until("the book is gone", () => world.keeper.view(idOf("A")) === undefined)
+      assert.strictEqual(world.status("B"), "stale")
+    })
+  )
+
   it.scopedLive("stops with the reason when the key is refused, and does not storm", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld(["A", "B", "C"], { max_markets_per_connection: 1 })

@@ -1,6 +1,7 @@
 /** What the feed says on its sockets, and what it makes of a venue that a simulator would not be. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Stream, SubscriptionRef } from "effect"
+import * as BookKeeper from "../../../src/collector/BookKeeper.ts"
 import type { Instrument } from "../../../src/domain/Market.ts"
 import type { FeedEvent } from "../../../src/domain/MarketEvent.ts"
 import type { PolymarketConfig } from "../../../src/venues/polymarket/Config.ts"
@@ -149,6 +150,47 @@ describe("subscriptions", () => {
       )
       const told = events.flatMap((event) => (event._tag === "Subscribed" ? [event.instrumentIds.length] : []))
       assert.deepStrictEqual(told, [3, 1])
+    }).pipe(Effect.provide(quiet))
+  )
+
+  it.scopedLive("that end while there is no connection are given up at once", () =>
+    Effect.gen(function* () {
+      let isDown = false
+      const { desired, events, server, tags } = yield* start(
+        {
+          onMessage: ({ socket }, text) => {
+            if (text !== "PING") socket.send(dump((JSON.parse(text) as Command).assets_ids))
+          },
+          onUpgrade: (stream) => {
+            if (isDown) stream.end("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")
+            return isDown
+          }
+        },
+        instruments(0, 3)
+      )
+      const keeper = BookKeeper.make({ verifier: () => undefined, onResync: () => {} })
+      let applied = 0
+      const books = () => {
+        keeper.apply(events.slice(applied))
+        applied = events.length
+        return [...keeper.ids()]
+      }
+      const idOf = (from: number, to: number) => instruments(from, to).map(({ id }) => id)
+      yield* SocketServer.until("the books", () => tags().filter((tag) => tag === "BookSnapshot").length === 3)
+      assert.deepStrictEqual(books(), idOf(0, 3))
+      isDown = true
+      server.clients[0]!.socket.terminate()
+      yield* SocketServer.until("the cut", () => tags().includes("Disconnected"))
+      yield* SubscriptionRef.set(desired, instruments(1, 3))
+      yield* SocketServer.until("the first is told", () => tags().filter((tag) => tag === "Unsubscribed").length === 1)
+      assert.deepStrictEqual(books(), idOf(1, 3))
+      yield* SubscriptionRef.set(desired, instruments(2, 3))
+      yield* SocketServer.until("the second is told", () => tags().filter((tag) => tag === "Unsubscribed").length === 2)
+      assert.deepStrictEqual(books(), idOf(2, 3))
+      isDown = false
+      yield* SocketServer.until("a connection", () => tags().filter((tag) => tag === "Subscribed").length === 2)
+      assert.deepStrictEqual(books(), idOf(2, 3))
+      assert.strictEqual(tags().filter((tag) => tag === "Unsubscribed").length, 2, "each is told once")
     }).pipe(Effect.provide(quiet))
   )
 

@@ -41,8 +41,8 @@ export interface Slot {
   lastData: number | undefined
   /** When the real data of this connection began. */
   firstData: number | undefined
-  /** Whether the log says that the slot is down. */
-  reportedDown: boolean
+  /** What the log says last of the slot. */
+  reported: "up" | "down" | "halted"
 }
 
 export const make = (name: string, now: number): Slot => ({
@@ -58,7 +58,7 @@ export const make = (name: string, now: number): Slot => ({
   bytes: 0,
   lastData: undefined,
   firstData: undefined,
-  reportedDown: false
+  reported: "up"
 })
 
 export const enter = (slot: Slot, state: SlotState, reason: string, now: number): void => {
@@ -100,16 +100,17 @@ export const sessionEnd = (slot: Slot, atLeast: Duration.Duration): SessionEnd =
 /** Says that the slot is filled again. */
 export const reportUp = (slot: Slot): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const again = slot.reportedDown
-    slot.reportedDown = false
+    const again = slot.reported !== "up"
+    slot.reported = "up"
     return Effect.logInfo(again ? "feed connected again" : "feed connected")
   })
 
-/** Says once that the slot is down, not again at every attempt. */
+/** Says once that the slot is down, and once that it is halted, not again at every attempt. */
 export const reportDown = (slot: Slot, message: string, reason: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (slot.reportedDown) return Effect.void
-    slot.reportedDown = true
+    const now = slot.state === "halted" ? "halted" : "down"
+    if (slot.reported === "halted" || slot.reported === now) return Effect.void
+    slot.reported = now
     return Effect.annotateLogs(Effect.logWarning(message), { reason })
   })
 

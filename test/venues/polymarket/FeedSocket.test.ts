@@ -393,3 +393,38 @@ describe.concurrent("silence", () => {
     }).pipe(Effect.provide(quiet))
   )
 })
+
+describe("a halt", () => {
+  it.scopedLive("after an ordinary cut is put into the log, once", () => {
+    const lines: Array<unknown> = []
+    const log = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => lines.push(...(message as ReadonlyArray<unknown>)))
+    )
+    return Effect.gen(function* () {
+      let status = 0
+      const { feed, server } = yield* start(
+        {
+          onUpgrade: (stream) => {
+            if (status > 0) stream.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\n\r\n`)
+            // What comes after the first refusal is for good.
+            if (status > 0) status = 401
+            return status > 0
+          }
+        },
+        instruments(0, 1)
+      )
+      yield* SocketServer.until("a socket", () => lines.includes("feed connected"))
+      status = 503
+      server.clients[0]!.socket.terminate()
+      yield* SocketServer.until("the halt is logged", () =>
+        lines.includes("the venue refuses the feed; next attempt in 15 minutes")
+      )
+      assert.deepStrictEqual(
+        lines.filter((line) => String(line).includes("feed")),
+        ["feed connected", "feed is down; reconnecting", "the venue refuses the feed; next attempt in 15 minutes"]
+      )
+      assert.strictEqual((yield* feed.connections)[0]?.state, "halted")
+    }).pipe(Effect.provide(log))
+  })
+})

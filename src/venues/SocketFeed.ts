@@ -70,22 +70,22 @@ export const inputsOf = (
 export const ids = (instruments: Iterable<Instrument>): ReadonlyArray<InstrumentId> =>
   Array.from(instruments, ({ id }) => id)
 
-/** Whether no retry can mend what ended a connection. */
-export type IsHalting = (error: SocketError) => boolean
+/** Whether no retry can mend what ended a connection: who we are is refused, or what we did (close code 1008). */
+export const isHalting = ({ code, reason }: SocketError): boolean =>
+  reason === "refused" ? code === 401 || code === 403 : reason === "closed" && code === 1008
 
-const atLeast = (isHalting: IsHalting) => (error: SocketError) => (isHalting(error) ? HALT : error.retryAfter)
+const atLeast = (error: SocketError) => (isHalting(error) ? HALT : error.retryAfter)
 
 /** The gate that all handshakes with a venue pass, with at least `spacing` between two. */
 export const gate = (
   venue: VenueId,
-  spacing: Duration.DurationInput,
-  isHalting: IsHalting
+  spacing: Duration.DurationInput
 ): Effect.Effect<ConnectGate.ConnectGate<SocketError>> =>
   ConnectGate.make<SocketError>({
     ...BACKOFF,
     name: `${venue} feed`,
     spacing,
-    atLeast: atLeast(isHalting),
+    atLeast,
     describe: ({ message }) => message
   })
 
@@ -116,7 +116,6 @@ export interface SocketFeedOptions<L extends Line> {
   readonly venue: VenueId
   /** Instruments on one connection. */
   readonly perConnection: number
-  readonly isHalting: IsHalting
   /** What the venue keeps of a line besides. */
   readonly line: (line: Line) => L
   /** One connection's life: fails when it ends, whatever the reason. */
@@ -160,7 +159,7 @@ const cleanEnd = () =>
 
 export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effect<SocketFeed<L>> =>
   Effect.gen(function* () {
-    const { isHalting, venue } = options
+    const { venue } = options
     const lines = yield* Ref.make<ReadonlyMap<number, L>>(new Map())
     const lineOf = new WeakMap<Shard<Instrument>, Line>()
 
@@ -191,7 +190,7 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
     const connection = (line: L): Stream.Stream<FeedInput> =>
       reconnecting(session(line), cleanEnd, {
         schedule: backoff(BACKOFF),
-        ended: (error) => Slot.sessionEnd(line.slot, atLeast(isHalting)(error)),
+        ended: (error) => Slot.sessionEnd(line.slot, atLeast(error)),
         onEnd: onEnd(line)
       })
 

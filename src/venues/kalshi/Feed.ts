@@ -15,12 +15,11 @@ export type FeedOptions = Omit<Session.SessionOptions, "gate">
 export const make = (options: FeedOptions): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { clockSkew, config } = options
-    const gate = yield* SocketFeed.gate(KALSHI, HANDSHAKE_SPACING, Session.isHalting)
+    const gate = yield* SocketFeed.gate(KALSHI, HANDSHAKE_SPACING)
     const session = Session.make({ ...options, gate })
     const feed = yield* SocketFeed.make<Session.Line>({
       venue: KALSHI,
       perConnection: config.max_markets_per_connection,
-      isHalting: Session.isHalting,
       line: (line) => ({ ...line, subscriptions: undefined }),
       session
     })

@@ -53,10 +53,6 @@ export interface SessionOptions {
   readonly observers: Observers<KalshiObserver>
 }
 
-/** What no further attempt can mend. */
-export const isHalting = ({ code, reason }: WebSocketFeed.SocketError): boolean =>
-  reason === "refused" && (code === 401 || code === 403)
-
 const tickers = (instruments: Iterable<Instrument>) =>
   Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
 
@@ -76,7 +72,7 @@ export const make = (
       ? new WebSocketFeed.SocketError({
           reason: error.reason,
           code: error.code,
-          detail: isHalting(error) ? refusal(error.detail, clockSkew) : error.detail,
+          detail: SocketFeed.isHalting(error) ? refusal(error.detail, clockSkew) : error.detail,
           retryAfter: error.retryAfter
         })
       : error

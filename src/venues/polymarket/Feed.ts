@@ -27,10 +27,6 @@ const PROBE_PATIENCE = "15 seconds"
 
 const PONG = Buffer.from("PONG")
 
-const isHalting = (error: WebSocketFeed.SocketError): boolean =>
-  (error.reason === "refused" && (error.code === 401 || error.code === 403)) ||
-  (error.reason === "closed" && error.code === 1008)
-
 const chunked = <A>(items: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 
@@ -50,7 +46,7 @@ export const make = (
   observers: Observers<Observer> = new Map()
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const gate = yield* SocketFeed.gate(POLYMARKET, HANDSHAKE_SPACING, isHalting)
+    const gate = yield* SocketFeed.gate(POLYMARKET, HANDSHAKE_SPACING)
 
     /** One connection's life, a turn's frames at a time. */
     const session = (line: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
@@ -176,7 +172,6 @@ export const make = (
     const feed = yield* SocketFeed.make({
       venue: POLYMARKET,
       perConnection: config.max_assets_per_connection,
-      isHalting,
       line: (line) => line,
       session
     })

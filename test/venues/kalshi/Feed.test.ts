@@ -337,6 +337,18 @@ describe("feed", () => {
     })
   )
 
+  it.scopedLive("stops when it is closed for what it did (1008)", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld(["A"])
+      yield* world.until("connected", () => world.fake.peers.length === 1)
+      world.fake.peers[0]!.socket.close(1008, "policy")
+      yield* Effect.sleep("1500 millis")
+      assert.lengthOf(world.fake.handshakes, 1)
+      const [one] = yield* world.feed.connections
+      assert.deepInclude(one, { state: "halted", reason: "closed (1008): policy" })
+    })
+  )
+
   it.scopedLive("waits as long as a 429 at the handshake asks", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld(["A"])

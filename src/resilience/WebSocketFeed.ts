@@ -15,6 +15,8 @@ export class SocketError extends Data.TaggedError("SocketError")<{
   readonly code: number
   readonly detail: string
   readonly retryAfter: Duration.Duration
+  /** The `date` header of a refused upgrade: the peer's clock. */
+  readonly date?: string | undefined
 }> {
   override get message(): string {
     return this.code > 0 ? `${this.reason} (${this.code}): ${this.detail}` : `${this.reason}: ${this.detail}`
@@ -91,7 +93,8 @@ const readRefusal = (response: IncomingMessage, now: number, done: (error: Socke
   const finish = () => {
     const wait = retryAfter(response.headers["retry-after"], now)
     const text = body.trim().slice(0, MAX_REFUSAL) || (response.statusMessage ?? "no reason given")
-    done(failure("refused", text, response.statusCode ?? 0, wait))
+    const code = response.statusCode ?? 0
+    done(new SocketError({ reason: "refused", code, detail: text, retryAfter: wait, date: response.headers.date }))
   }
   response.on("end", finish)
   response.on("error", finish)

@@ -64,9 +64,13 @@ const observing = (
     signer === undefined
       ? client
       : HttpClient.mapRequestEffect(client, (request) =>
-          Effect.map(Clock.currentTimeMillis, (now) =>
-            HttpClientRequest.setHeaders(request, signer.headers(request.method, new URL(request.url).pathname, now))
-          )
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            const time = now - clockSkew.correction()
+            return HttpClientRequest.setHeaders(
+              request,
+              signer.headers(request.method, new URL(request.url).pathname, time)
+            )
+          })
         ),
     (answer) =>
       Effect.gen(function* () {
@@ -84,9 +88,19 @@ export const make = (
   onAnswer: Watch["answer"] = () => {}
 ): Effect.Effect<Client, never, HttpClient.HttpClient | RateLimit> =>
   Effect.gen(function* () {
-    const request = HttpJson.request(observing(yield* HttpClient.HttpClient, signer, clockSkew))
+    const requestOnce = HttpJson.request(observing(yield* HttpClient.HttpClient, signer, clockSkew))
     const limits = yield* RateLimit
     const breaker = yield* makeBreaker("kalshi rest")
+    /** A signature that is refused may only be of the wrong time, which the refusal tells. */
+    const request: typeof requestOnce = (...args) =>
+      Effect.suspend(() => {
+        const used = clockSkew.correction()
+        return Effect.catchIf(
+          requestOnce(...args),
+          ({ status }) => status === 401 && signer !== undefined && clockSkew.refused(used),
+          () => requestOnce(...args)
+        )
+      })
     let quota = quotaOf(BASIC, config.max_requests_per_second)
 
     const detailOf = (failure: HttpJson.HttpFailure): string =>

@@ -1,4 +1,7 @@
-/** How far our clock is from the venue's, by the dates of its answers. Signatures more than some 10 s off are refused. */
+/**
+ * How far our clock is from the venue's, by the dates of its answers. Signatures more than some 10 s off are refused, so
+ * that they are made for the venue's time where ours is wrong.
+ */
 import { Effect, Metric } from "effect"
 
 /** How the skew is described once it matters; a signature is surely good up to 5 s and surely bad from 30 s on (§1.3). */
@@ -19,6 +22,13 @@ export interface ClockSkew {
   ) => Effect.Effect<void>
   /** Milliseconds by which our clock is ahead; `null` before the first answer. */
   readonly current: () => number | null
+  /** Milliseconds to take from our clock for the time of a signature: 0 while the skew does not endanger it. */
+  readonly correction: () => number
+  /**
+   * A signature was refused that was made with the correction `used`: what was measured before the last answer is
+   * forgotten. True when a signature would now be made for another time, so that it is worth trying again.
+   */
+  readonly refused: (used: number) => boolean
   /** The skew in words while it endangers signatures, else empty. */
   readonly warning: () => string
 }
@@ -35,9 +45,18 @@ export const make = (): ClockSkew => {
     const sorted = [...estimates].sort((a, b) => a - b)
     return sorted[Math.floor(sorted.length / 2)] ?? null
   }
+  const correction = (): number => {
+    const skew = current() ?? 0
+    return Math.abs(skew) < WORRYING_MILLIS ? 0 : skew
+  }
   const warning = (): string => inWords(current() ?? 0)
   return {
     current,
+    correction,
+    refused: (used) => {
+      estimates.splice(0, estimates.length - 1)
+      return Math.abs(correction() - used) >= WORRYING_MILLIS
+    },
     warning,
     observe: (headers, sent, received) =>
       Effect.suspend(() => {
@@ -51,7 +70,7 @@ export const make = (): ClockSkew => {
         const changed = warned !== (text !== "")
         warned = text !== ""
         const log = warned
-          ? Effect.logWarning(`${text}; signatures will be refused unless the clock is set`)
+          ? Effect.logWarning(`${text}; signatures are made for the venue's time`)
           : Effect.logInfo("our clock agrees with the venue's again")
         return Effect.zipRight(Metric.set(gauge, (current() ?? 0) / 1000), changed ? log : Effect.void)
       })

@@ -77,6 +77,26 @@ export const make = (
         })
       : error
 
+  /** Connects, and once more if it is refused for a signature of the wrong time, which the refusal tells. */
+  const connect = (socket: Omit<WebSocketFeed.SocketOptions, "headers">) => {
+    const attempt = Effect.gen(function* () {
+      const used = clockSkew.correction()
+      const sent = yield* Clock.currentTimeMillis
+      const headers = Effect.sync(() => signer.headers("GET", signedPath, sent - used))
+      return yield* Effect.tapError(WebSocketFeed.open({ ...socket, headers }), ({ date }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (received) => clockSkew.observe({ date }, sent, received))
+      )
+    })
+    return Effect.suspend(() => {
+      const used = clockSkew.correction()
+      return Effect.catchIf(
+        attempt,
+        ({ code, reason }) => reason === "refused" && code === 401 && clockSkew.refused(used),
+        () => attempt
+      )
+    }).pipe(Effect.mapError(explained))
+  }
+
   /** Whether REST knows of a trade that a silent socket did not bring; no answer counts as bad news. */
   const probe = (shard: SocketFeed.Line["shard"], latest: ReadonlyMap<string, number>) =>
     Effect.gen(function* () {
@@ -106,15 +126,14 @@ export const make = (
         const latest = new Map<string, number>()
 
         const socket = yield* gate.handshake(
-          WebSocketFeed.open({
+          connect({
             url: config.ws_url,
-            headers: Effect.map(Clock.currentTimeMillis, (now) => signer.headers("GET", signedPath, now)),
             openTimeout: "10 seconds",
             maxPayload: MAX_PAYLOAD,
             highWater: HIGH_WATER,
             heartbeat: HEARTBEAT,
             silence: { after: config.stale_after, probe: probe(shard, latest) }
-          }).pipe(Effect.mapError(explained))
+          })
         )
         const opened = yield* Clock.currentTimeMillis
         Slot.opened(slot, opened)

@@ -349,6 +349,29 @@ describe("feed", () => {
     })
   )
 
+  it.scopedLive("signs a refused handshake once more, for the time that the refusal tells", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld(["A"])
+      const venueTime = Date.now() - 300_000
+      world.fake.refusal = {
+        status: 401,
+        body: `{"error":{"code":"header_timestamp_expired"}}`,
+        date: new Date(venueTime).toUTCString()
+      }
+      yield* world.until("the second", () => world.fake.handshakes.length === 2)
+      const signed = Number(world.fake.handshakes[1]!.headers["kalshi-access-timestamp"])
+      assert.isBelow(Math.abs(signed - venueTime), 3_000)
+      yield* Effect.sleep("1 seconds")
+      assert.lengthOf(world.fake.handshakes, 2)
+      const [one] = yield* world.feed.connections
+      assert.strictEqual(one?.state, "halted")
+      assert.match(
+        one?.reason ?? "",
+        /^refused \(401\): header_timestamp_expired; our clock is 300 s ahead of the venue's$/
+      )
+    })
+  )
+
   it.scopedLive("waits as long as a 429 at the handshake asks", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld(["A"])

@@ -396,6 +396,41 @@ describe("clock", () => {
     })
   )
 
+  it.effect("is corrected for in signatures only where it endangers them, and anew by what a refusal tells", () =>
+    Effect.gen(function* () {
+      const skew = ClockSkew.make()
+      const at = (now: number, venueTime: number) => skew.observe({ date: new Date(venueTime).toUTCString() }, now, now)
+      assert.strictEqual(skew.correction(), 0)
+      assert.isFalse(skew.refused(0), "nothing is known")
+      yield* at(1_004_500, 1_000_000)
+      assert.deepStrictEqual([skew.current(), skew.correction()], [4_000, 0])
+      for (let i = 0; i < 9; i++) yield* at(1_300_500, 1_000_000)
+      assert.strictEqual(skew.correction(), 300_000)
+      assert.isFalse(skew.refused(300_000), "it was not the clock")
+      for (let i = 0; i < 8; i++) yield* at(1_300_500, 1_000_000)
+      yield* at(1_000_500, 1_000_000)
+      assert.strictEqual(skew.correction(), 300_000)
+      assert.isTrue(skew.refused(300_000), "our clock was set since")
+      assert.strictEqual(skew.correction(), 0)
+    })
+  )
+
+  it.effect("makes a refused request once more for the time that the refusal tells, and no more than once", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(Duration.seconds(1_000))
+      const body = { error: { code: "header_timestamp_expired", message: "header timestamp expired" } }
+      const date = "Thu, 01 Jan 1970 00:11:40 GMT"
+      const signer = { headers: (_: string, __: string, timestamp: number) => ({ at: String(timestamp) }) }
+      const { client, rest, seen } = yield* make({}, () => ({ status: 401, body, headers: { date } }), signer)
+      assert.strictEqual((yield* Effect.flip(rest.market("A"))).reason, "unauthorized")
+      const times = () => seen.map(({ headers }) => headers["at"])
+      assert.deepStrictEqual(times(), ["1000000", "700500"])
+      yield* Effect.flip(rest.market("A"))
+      assert.deepStrictEqual(times(), ["1000000", "700500", "700500"])
+      assert.strictEqual(client.clockSkew.correction(), 299_500)
+    })
+  )
+
   it.effect("counts the age of a cached answer, and is named beside a refused signature", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust(Duration.seconds(1_000))

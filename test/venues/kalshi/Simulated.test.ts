@@ -22,8 +22,14 @@ const options = { seed: 5, markets: 4, rate: 200, turnover: 0 }
 
 /** Collects everything that the simulator lists; `faults` are in force before anybody connects. */
 const collecting = (...faults: ReadonlyArray<Parameters<KalshiSimulator.KalshiSimulator["Type"]["inject"]>[0]>) =>
+  collectingFrom({}, ...faults)
+
+const collectingFrom = (
+  changed: Partial<KalshiSimulator.KalshiSimulatorOptions>,
+  ...faults: ReadonlyArray<Parameters<KalshiSimulator.KalshiSimulator["Type"]["inject"]>[0]>
+) =>
   Effect.gen(function* () {
-    const simulator = yield* KalshiSimulator.make(options)
+    const simulator = yield* KalshiSimulator.make({ ...options, ...changed })
     yield* Effect.forEach(faults, simulator.inject)
     const { credentials, urls } = simulator
     const venue = yield* Kalshi.make({
@@ -184,4 +190,19 @@ describe("a command that the venue refuses", () => {
       }).pipe(Effect.provide(platform)),
     30_000
   )
+})
+
+describe("a clock that is wrong", () => {
+  for (const clockAhead of [-300_000, 300_000]) {
+    it.scopedLive(
+      `by ${-clockAhead / 1000} s does not get our signatures refused`,
+      () =>
+        Effect.gen(function* () {
+          const { live, log } = yield* collectingFrom({ clockAhead })
+          yield* live
+          assert.lengthOf(events(log, "Connected"), 1)
+        }).pipe(Effect.provide(platform)),
+      30_000
+    )
+  }
 })

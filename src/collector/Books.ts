@@ -20,6 +20,11 @@ export interface ResyncRequest {
 
 /** How often books are judged by the passing of time. */
 const SWEEP_MILLIS = 100
+/** Without a sweep for so long the process stands still, or nothing can be passed on. */
+const STANDSTILL_MILLIS = 4_000
+/** How long after it the sockets take at most to say that they were left unread. */
+const RECOVERY_MILLIS = 1_500
+const STOOD_STILL = "the process stood still; what came meanwhile is being read"
 
 export class Books extends Context.Tag("parallax/collector/Books")<
   Books,
@@ -80,6 +85,24 @@ export class Books extends Context.Tag("parallax/collector/Books")<
         const atOnce = (input: (receivedTime: number) => Input) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) => receive([input(now)]))
 
+        const clock = yield* Effect.clock
+        const monotonic = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+        let lastBeat = monotonic()
+        let doubtedUntil = 0
+        const beat = Effect.sync(() => {
+          const now = monotonic()
+          if (now - lastBeat > STANDSTILL_MILLIS) doubtedUntil = now + RECOVERY_MILLIS
+          lastBeat = now
+        })
+        /** A book as it can be answered for now: an answer may be due before the sockets can say that they were left unread. */
+        const answerable = (view: BookView | undefined): BookView | undefined => {
+          const now = monotonic()
+          if (now - lastBeat <= STANDSTILL_MILLIS && now >= doubtedUntil) return view
+          return view?.status === "live" && view.fedBy === "stream"
+            ? { ...view, status: "stale", statusReason: STOOD_STILL }
+            : view
+        }
+
         let lastSweep = yield* Clock.currentTimeMillis
         const sweep = Effect.flatMap(Clock.currentTimeMillis, (receivedTime) => {
           const late = receivedTime - lastSweep > 2 * SWEEP_MILLIS
@@ -87,11 +110,15 @@ export class Books extends Context.Tag("parallax/collector/Books")<
           // After a stall the frames that would settle a doubt may be here, unread; they are read before the next sweep.
           return late ? Effect.void : receive([{ _tag: "Swept", receivedTime }])
         })
-        yield* sweep.pipe(Effect.schedule(Schedule.spaced(SWEEP_MILLIS)), Effect.interruptible, Effect.forkScoped)
+        yield* Effect.zipRight(beat, sweep).pipe(
+          Effect.schedule(Schedule.spaced(SWEEP_MILLIS)),
+          Effect.interruptible,
+          Effect.forkScoped
+        )
         return Books.of({
           receive,
           ingest: (events) => receive(events.map(told)),
-          view: core.books.view,
+          view: (id, limit) => answerable(core.books.view(id, limit)),
           ids: core.books.ids,
           statuses: core.books.statuses,
           counters: core.books.counters,

@@ -91,6 +91,10 @@ describe("Books", () => {
       )
       yield* TestClock.adjust("1 seconds")
       assert.isNull(feeder.unsafePoll(), "it waits")
+      assert.strictEqual(books.view(id)?.status, "live")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(books.view(id)?.status, "stale", "for too long: nothing can be passed on")
+      assert.match(books.view(id)?.statusReason ?? "", /stood still/)
       const sizes = yield* stream.pipe(
         Stream.mapConcat((batch) => batch.events),
         Stream.filter((event) => event._tag === "BookChange"),
@@ -102,6 +106,10 @@ describe("Books", () => {
         Array.from({ length: count }, (_, i) => i + 1)
       )
       yield* Fiber.join(feeder)
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(books.view(id)?.status, "stale", "the sockets may not have said yet what they left unread")
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(books.view(id)?.status, "live")
     }).pipe(Effect.provide(layer))
   )
 

@@ -103,7 +103,10 @@ export const freezes: ReadonlyArray<Scenario> = [
         await sleep(3_000)
         const after = (await simulator.books()).books
         const moved = (id: string) => Number(after[id]?.timestamp ?? 0) - Number(before[id]?.timestamp ?? 0)
-        const token = Object.keys(after).sort((a, b) => moved(b) - moved(a))[0]!
+        const kept = new Set((await world.collector.books()).map(({ instrumentId }) => instrumentId))
+        const token = Object.keys(after)
+          .filter((one) => kept.has(`${venue}:${one}`))
+          .sort((a, b) => moved(b) - moved(a))[0]!
         const since = Date.now()
         await simulator.inject({ fault: "freeze", tokenId: token })
         const id = `${venue}:${token}`

@@ -218,6 +218,7 @@ export const processes: ReadonlyArray<Scenario> = [
       kit.check("live within 2 s of its end", (kit.measures.recover ?? 99_999) <= 7_500, kit.measures.recover)
       const said = world.collector.lines.slice(lines).some((line) => /event.?loop|blocked|stall/i.test(line))
       kit.check("the block is reported", said, "nothing in the log")
+      await sleep(1_500)
       const stale = (await world.events(since)).some(({ kind }) => kind === "stale")
       kit.check("books were stale until caught up", stale, "they were called live at once")
       await verify(world, kit, { wrongFor: 5_500 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Either, Redacted, Stream, SubscriptionRef } from "effect"
+import { Cause, Clock, DateTime, Duration, Effect, Either, Redacted, Stream, SubscriptionRef } from "effect"
 import { generateKeyPairSync, verify } from "node:crypto"
 import type { Instrument, InstrumentId } from "../../../src/domain/Market.ts"
 import type { FeedEvent } from "../../../src/domain/MarketEvent.ts"
@@ -352,11 +352,11 @@ describe("feed", () => {
   it.scopedLive("signs a refused handshake once more, for the time that the refusal tells", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld(["A"])
-      const venueTime = Date.now() - 300_000
+      const venueTime = (yield* Clock.currentTimeMillis) - 300_000
       world.fake.refusal = {
         status: 401,
         body: `{"error":{"code":"header_timestamp_expired"}}`,
-        date: new Date(venueTime).toUTCString()
+        date: DateTime.toDateUtc(DateTime.unsafeMake(venueTime)).toUTCString()
       }
       yield* world.until("the second", () => world.fake.handshakes.length === 2)
       const signed = Number(world.fake.handshakes[1]!.headers["kalshi-access-timestamp"])

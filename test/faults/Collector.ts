@@ -93,6 +93,8 @@ const PATIENCE = 10_000
 export const start = async (options: CollectorOptions): Promise<Collector> => {
   const port = await freePort()
   const host = options.host ?? "127.0.0.1"
+  // Where other machines could reach it, it asks for one.
+  const token = options.host === undefined ? "" : "only-for-the-faults"
   const program = Program.start({
     args: [inRoot("dist/main.js"), "start"],
     nodeOptions: [
@@ -103,6 +105,7 @@ export const start = async (options: CollectorOptions): Promise<Collector> => {
       ...environment({
         HTTP_HOST: host,
         HTTP_PORT: port,
+        HTTP_TOKEN: token,
         LOG_FORMAT: "json",
         DATA_DIR: options.dataDir,
         ...options.settings
@@ -115,7 +118,8 @@ export const start = async (options: CollectorOptions): Promise<Collector> => {
   })
   const url = `http://${host}:${port}`
   const get: Collector["get"] = async (path) => {
-    const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(PATIENCE) })
+    const headers: Record<string, string> = token === "" ? {} : { authorization: `Bearer ${token}` }
+    const response = await fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(PATIENCE) })
     return { status: response.status, text: await response.text(), headers: response.headers }
   }
   const json = async <A>(path: string): Promise<A> => JSON.parse((await get(path)).text) as A

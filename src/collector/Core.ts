@@ -28,7 +28,7 @@ export interface Core {
 }
 
 /** Changes whenever what is remembered does: a state of another version cannot be continued. */
-const VERSION = 2
+const VERSION = 3
 
 interface State {
   readonly version: number

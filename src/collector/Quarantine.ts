@@ -8,17 +8,21 @@ import type { InstrumentId } from "../domain/Market.ts"
 export interface Rule {
   readonly turns: number
   readonly within: number
+  /** if they have been coming for so many milliseconds, */
+  readonly lasting: number
   /** until so many milliseconds went by without another. */
   readonly quiet: number
 }
 
-/** What happens once, or a few times, a fresh snapshot mends. */
-const RULE: Rule = { turns: 10, within: 60_000, quiet: 60_000 }
+/** What happens once, or many times in one burst, a fresh snapshot mends. */
+const RULE: Rule = { turns: 10, within: 60_000, lasting: 20_000, quiet: 60_000 }
 
 /** What is known of one instrument's rejected messages: plain data. */
 interface Rejections {
   /** When the last ones came, oldest first. */
   times: Array<number>
+  /** When the first came after a quiet time. */
+  readonly since: number
   /** Why the book is quarantined; `undefined` while it is not. */
   reason: string | undefined
 }
@@ -41,14 +45,14 @@ export interface Quarantine {
   readonly forget: (id: InstrumentId) => void
 }
 
-export const make = (records: Memory, { quiet, turns, within }: Rule = RULE): Quarantine => ({
+export const make = (records: Memory, { lasting, quiet, turns, within }: Rule = RULE): Quarantine => ({
   rejected: (id, why, now) => {
     let record = records.get(id)
-    if (record === undefined) records.set(id, (record = { times: [], reason: undefined }))
+    if (record === undefined) records.set(id, (record = { times: [], since: now, reason: undefined }))
     const last = record.times.at(-1)
     if (last === now) return false
     record.times = [...record.times.filter((time) => now - time <= within), now].slice(-turns)
-    if (record.reason !== undefined || record.times.length < turns) return false
+    if (record.reason !== undefined || record.times.length < turns || now - record.since < lasting) return false
     record.reason = `quarantined: messages keep being rejected: ${why}`
     return true
   },

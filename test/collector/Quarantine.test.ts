@@ -20,7 +20,7 @@ import {
 
 const SECOND = 1_000
 /** Fewer than in earnest, so that histories are short. */
-const rule = { turns: 3, within: 60 * SECOND, quiet: 60 * SECOND }
+const rule = { turns: 3, within: 60 * SECOND, lasting: 0, quiet: 60 * SECOND }
 
 describe("a quarantine", () => {
   /** What the rule says, by looking at all that ever happened: the turns that brought a rejected message. */
@@ -67,8 +67,14 @@ describe("a quarantine", () => {
 
   it("takes ten such turns within a minute, in earnest", () => {
     const quarantine = Quarantine.make(Quarantine.memory())
-    for (let i = 1; i < 10; i++) assert.isFalse(quarantine.rejected(id, "bad", i * SECOND))
-    assert.isTrue(quarantine.rejected(id, "bad", 10 * SECOND))
+    for (let i = 1; i <= 9; i++) assert.isFalse(quarantine.rejected(id, "bad", i * 3 * SECOND))
+    assert.isTrue(quarantine.rejected(id, "bad", 30 * SECOND))
+  })
+
+  it("is not begun by a burst, however many its messages", () => {
+    const quarantine = Quarantine.make(Quarantine.memory())
+    for (let i = 0; i < 190; i++) assert.isFalse(quarantine.rejected(id, "bad", SECOND + i * 100))
+    assert.isTrue(quarantine.rejected(id, "bad", 22 * SECOND), "it goes on")
   })
 
   it("counts a turn once, however many of its messages are rejected", () => {

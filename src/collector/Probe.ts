@@ -51,8 +51,8 @@ interface Suspicion {
   readonly at: number
 }
 
-/** Reads an answer as the venue's protocol does, apart from everything else. */
-const read = (venue: Venue, instrument: Instrument, answer: Answer): BookSnapshot | undefined => {
+/** Reads a book over REST as the venue's protocol does, apart from everything else; `undefined` when it is none. */
+export const readBook = (venue: Venue, instrument: Instrument, answer: Answer): BookSnapshot | undefined => {
   const protocol = venue.protocol()
   const about = { venue: venue.id, connection: "probe", receivedTime: answer.receivedTime }
   const events: Array<FeedEvent> = []
@@ -152,7 +152,7 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
           const rhythm = own.get(id)
           // What came meanwhile is not in the answer, or in it and not in the book: both say that the socket is alive.
           if (view === undefined || rhythm === undefined || view.receivedTime !== asked) return undefined
-          const snapshot = read(venue, instrument, answer)
+          const snapshot = readBook(venue, instrument, answer)
           if (snapshot === undefined || !isAhead(snapshot, view)) return undefined
           const time = now()
           if (suspicion?.receivedTime !== view.receivedTime) {

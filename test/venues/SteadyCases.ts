@@ -1,23 +1,10 @@
 /** What a venue does while nothing is wrong. */
 import { assert } from "@effect/vitest"
 import { Chunk, Effect, Exit, Option, Scope, Stream, SubscriptionRef } from "effect"
-import type { Answer } from "../../src/domain/Input.ts"
+import { readBook } from "../../src/collector/Probe.ts"
 import { type Instrument, instruments } from "../../src/domain/Market.ts"
-import type { BookSnapshot, FeedEvent } from "../../src/domain/MarketEvent.ts"
-import type { Venue } from "../../src/venues/Venue.ts"
+import type { FeedEvent } from "../../src/domain/MarketEvent.ts"
 import { type Adapter, collect, collectAll, type Declare, eventually, events, ids, listed } from "./Stage.ts"
-
-/** What a book over REST means, on a connection that is to feed it. */
-const readBook = (venue: Venue, instrument: Instrument, answer: Answer): BookSnapshot => {
-  const about = { venue: venue.id, connection: "test-1-a", receivedTime: 0 }
-  const { read } = venue.protocol()
-  const said: Array<FeedEvent> = []
-  read({ _tag: "Opened", slot: "test-1", terms: {}, ...about }, said)
-  read({ _tag: "Wanted", instruments: [instrument], ...about }, said)
-  read(answer, said)
-  const book = said.at(-1)
-  return book?._tag === "BookSnapshot" ? book : assert.fail("no book")
-}
 
 export const steadyCases = <F, E>({ market }: Adapter<F, E>, test: Declare<F>): void => {
   test("lists pages that decode, and finds one market by its id", ({ venue }) =>
@@ -86,11 +73,8 @@ export const steadyCases = <F, E>({ market }: Adapter<F, E>, test: Declare<F>): 
       const { all, equalsTruth, view } = yield* collectAll(running)
       yield* equalsTruth(all)
       for (const instrument of all) {
-        const { asks, bids, instrumentId, source } = readBook(
-          running.venue,
-          instrument,
-          yield* running.venue.snapshot(instrument)
-        )
+        const { asks, bids, instrumentId, source } =
+          readBook(running.venue, instrument, yield* running.venue.snapshot(instrument)) ?? assert.fail("no book")
         const best = (levels: typeof bids, sign: number) => [...levels].sort((a, b) => sign * (a.price - b.price))
         assert.deepStrictEqual([instrumentId, source], [instrument.id, "rest"])
         assert.deepStrictEqual(best(bids, -1), view(instrument.id)?.bids)

@@ -44,11 +44,6 @@ export interface SubscriptionsOptions {
   readonly onRefused: (channel: Channel, tickers: ReadonlyArray<string>, reason: string) => void
 }
 
-const chunked = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(items.length / PER_COMMAND) }, (_, i) =>
-    items.slice(i * PER_COMMAND, (i + 1) * PER_COMMAND)
-  )
-
 const failure = (reason: SocketError["reason"], detail: string, code = 0): SocketError =>
   new SocketError({ reason, code, detail, retryAfter: Duration.zero })
 
@@ -98,7 +93,7 @@ export const open = (options: SubscriptionsOptions): Effect.Effect<Subscriptions
       tickers: ReadonlyArray<string>
     ) =>
       Effect.forEach(
-        chunked(tickers),
+        Arr.chunksOf(tickers, PER_COMMAND),
         (market_tickers) =>
           issue(channel, {
             cmd: "update_subscription",

@@ -1,5 +1,5 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
-import { Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
+import { Array as Arr, Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
 import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
@@ -26,9 +26,6 @@ const PROBES = 3
 const PROBE_PATIENCE = "15 seconds"
 
 const PONG = Buffer.from("PONG")
-
-const chunked = <A>(items: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 
 const tokens = (instruments: Iterable<Instrument>) =>
   Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
@@ -96,13 +93,13 @@ export const make = (
             const item = shard.items.get(event.instrumentId.slice(POLYMARKET.length + 1))
             if (item !== undefined) latest.set(item.venueInstrumentId, [item, event.venueTime])
           }
-          for (const [i, part] of chunked(tokens(wanted), IDS_PER_FRAME).entries()) {
+          for (const [i, part] of Arr.chunksOf(tokens(wanted), IDS_PER_FRAME).entries()) {
             yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
           }
           yield* socket.wake
 
           const send = (frame: typeof addFrame, ids: ReadonlyArray<string>) =>
-            Effect.forEach(chunked(ids, IDS_PER_FRAME), (part) => socket.send(frame(part)), { discard: true })
+            Effect.forEach(Arr.chunksOf(ids, IDS_PER_FRAME), (part) => socket.send(frame(part)), { discard: true })
           yield* SocketFeed.controlled(line, {
             // A token that is subscribed is refused as known (§5.1), so that its subscription has to end first.
             renew: (instruments) =>

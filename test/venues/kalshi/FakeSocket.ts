@@ -24,7 +24,8 @@ export interface FakeSocket {
   readonly handshakes: Array<IncomingMessage>
   /** What a handshake is refused with, while set. */
   refusal:
-    { readonly status: number; readonly body: string; readonly retryAfter?: string; readonly date?: string } | undefined
+    | { readonly status: number; readonly body: string; readonly retryAfter?: string; readonly behind?: number }
+    | undefined
   /** Answers a command instead of the usual acknowledgement when it returns true. */
   onCommand: (command: Received, peer: Peer) => boolean
 }
@@ -38,9 +39,9 @@ export const start: Effect.Effect<FakeSocket, never, Scope.Scope> = Effect.acqui
     http.on("upgrade", (request, socket, head) => {
       fake.handshakes.push(request)
       if (fake.refusal !== undefined) {
-        const { body, date, retryAfter, status } = fake.refusal
+        const { behind, body, retryAfter, status } = fake.refusal
         const wait = retryAfter === undefined ? "" : `Retry-After: ${retryAfter}\r\n`
-        const clock = date === undefined ? "" : `Date: ${date}\r\n`
+        const clock = behind === undefined ? "" : `Date: ${new Date(Date.now() - behind).toUTCString()}\r\n`
         socket.end(
           `HTTP/1.1 ${status} Refused\r\n${clock}${wait}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`
         )

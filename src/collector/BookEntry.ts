@@ -111,7 +111,7 @@ export interface SharedLoss {
 /** Changes kept for the replay over a late snapshot; a book that needs more than this starts over. */
 const MAX_HELD = 2_000
 /** How far a REST book may be behind the socket: what it does not know by then never happened. */
-const REST_LAG = 1_500
+export const REST_LAG = 1_500
 
 export const make = (id: InstrumentId, venue: VenueId, connection: string, now: number): Entry => ({
   id,

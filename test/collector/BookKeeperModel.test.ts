@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
+import { REST_LAG } from "../../src/collector/BookEntry.ts"
 import * as BookKeeper from "../../src/collector/BookKeeper.ts"
 import { InstrumentId } from "../../src/domain/Market.ts"
 import type { BookChange, BookSnapshot, BookStatus, FeedEvent, MarketEvent } from "../../src/domain/MarketEvent.ts"
@@ -187,7 +188,8 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
   /** The venue's time of the last true message of a token that arrived. */
   const arrived = new Map<number, number>()
   const subscribedTokens = new Set<number>()
-  const asked = new Map<number, State>()
+  /** By token, when its book was asked for over REST. */
+  const asked = new Map<number, number>()
   let now = 1_000
   let connections = 0
 
@@ -277,17 +279,19 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
       }
       case "ask":
         reader.read(keeper.resyncing(TOKENS[one.token]!.id, now))
-        if (keeper.view(TOKENS[one.token]!.id)?.status === "resyncing") asked.set(one.token, truth.last(one.token))
+        if (keeper.view(TOKENS[one.token]!.id)?.status === "resyncing") asked.set(one.token, now)
         return
       case "fail":
         return reader.read(keeper.resyncFailed(TOKENS[one.token]!.id, now, "503", one.size === 1))
       case "answer": {
         const { states } = truth.books[one.token]!
-        const state = asked.get(one.token)
-        if (state === undefined) return
+        const since = asked.get(one.token)
+        if (since === undefined) return
         asked.delete(one.token)
-        // As it was when asked for, or `lag` states before that.
-        const lagging = states[Math.max(0, states.indexOf(state) - one.lag)]!
+        // As it was when asked for, or `lag` states before that, but no older than REST may be.
+        const latest = states.findLastIndex(({ time }) => time <= since)
+        const oldest = states.findLastIndex(({ time }) => time < since - REST_LAG)
+        const lagging = states[Math.max(0, oldest, latest - one.lag)]!
         feed(truth.snapshotOf(one.token, lagging, now, "rest"))
         return
       }

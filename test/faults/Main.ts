@@ -62,6 +62,8 @@ const runOne = async (scenario: Scenario, postgres: Postgres.Postgres): Promise<
         kept = { options, world: await World.start(postgres, seed, options) }
       }
       world = kept.world
+      // What was allowed for the fault before is not held against this one.
+      world.invariants.reset()
       await scenario.run!(world, kit)
     } else {
       await disposeKept()

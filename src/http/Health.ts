@@ -93,7 +93,10 @@ export const booksPart = (venue: VenueId, counts: Readonly<Record<BookStatus, nu
 }
 
 /** A breaker that is not closed, and why. What it keeps from being reached has a part of its own that says how bad that is. */
-export const breakerPart = ({ lastFailure, name, nextAttempt, since, state }: BreakerInfo, venue: VenueId): Part => ({
+export const breakerPart = (
+  { lastFailure, name, nextAttempt, since, state }: BreakerInfo,
+  venue: VenueId | null
+): Part => ({
   part: "breaker",
   venue,
   state: "degraded",
@@ -164,7 +167,8 @@ export const parts: Effect.Effect<
   const writer = yield* EventWriter
   const feeds = yield* Feeds
   const connections = yield* feeds.connections
-  const breakers = yield* feeds.breakers
+  const ofDatabase = { ...(yield* database.breaker), venue: null }
+  const breakers = [ofDatabase, ...(yield* feeds.breakers)]
   const statuses = books.statuses()
   const tape = yield* Tape
   const pressure = (yield* MemoryPressure).reason()

@@ -165,10 +165,6 @@ export const families: Effect.Effect<ReadonlyArray<MetricFamily>, never, Service
         lastRefresh === null ? [] : [sample(Math.max(0, now - lastRefresh) / 1000, { venue })]
       )
     ),
-    // In the terms of the breakers, whose own gauge has this name: a database that starts is being tried.
-    gauge("parallax_breaker_state", "Circuit breakers: 0 closed, 1 half-open, 2 open", [
-      sample({ up: 0, starting: 1, down: 2 }[database.state], { breaker: "database" })
-    ]),
     gauge("parallax_database_up", "1 while the database answers", [sample(database.state === "up" ? 1 : 0)]),
     gauge("parallax_writer_queue_rows", "Rows in memory that are not known to be stored", [sample(writer.buffered)]),
     gauge("parallax_writer_queue_batches", "How many batches they make", [sample(writer.batches)]),

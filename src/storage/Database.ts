@@ -1,6 +1,7 @@
 /** The database as the rest of the program sees it: how it is configured, whether it is there, how to talk to it. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Context, type Effect, Redacted, Schema, type Stream } from "effect"
+import type { Snapshot } from "../resilience/CircuitBreaker.ts"
 
 const positive = Schema.Int.pipe(Schema.positive())
 
@@ -51,11 +52,13 @@ export class Database extends Context.Tag("parallax/storage/Database")<
     readonly status: Effect.Effect<DatabaseStatus>
     /** The status now and at each change of state. */
     readonly changes: Stream.Stream<DatabaseStatus>
+    /** What lets calls through to it, as it is now. */
+    readonly breaker: Effect.Effect<Snapshot>
     /** Waits until the tables are there, however long that takes. */
     readonly ready: Effect.Effect<void>
     /**
      * Runs statements under a name: their time goes into `parallax_database_query_seconds{operation}`, their outcome
-     * into the status. Fails at once while the tables are not there.
+     * into the status. Fails at once while the tables are not there, and while the circuit breaker is open.
      */
     readonly query: (
       operation: string

@@ -13,8 +13,10 @@ import {
   Option,
   Schedule,
   type Scope,
+  Stream,
   SubscriptionRef
 } from "effect"
+import * as CircuitBreaker from "../resilience/CircuitBreaker.ts"
 import type { Database, DatabaseState, DatabaseStatus } from "./Database.ts"
 import * as Migrations from "./Migrations.ts"
 import * as TableCheck from "./TableCheck.ts"
@@ -37,11 +39,24 @@ const querySeconds = Metric.histogram(
 const PROBE_INTERVAL = Duration.seconds(5)
 const PROBE_LIMIT = Duration.seconds(10)
 
-/** Between attempts to reach a database that does not answer: 0.25 s, doubling to 5 s, give or take a fifth. */
-const retryDelay = Schedule.exponential("250 millis").pipe(
-  Schedule.union(Schedule.spaced("5 seconds")),
-  Schedule.jittered
-)
+/** Between attempts to reach a database that does not answer. */
+const RETRY = { base: "250 millis", cap: "5 seconds" } as const
+/** The same, give or take a fifth. */
+const retryDelay = Schedule.exponential(RETRY.base).pipe(Schedule.union(Schedule.spaced(RETRY.cap)), Schedule.jittered)
+
+/** Several who ask at the same time may meet one link that broke. */
+const THRESHOLD = 3
+
+/** The database itself failed, rather than what was asked of it. */
+const isOutage = (error: unknown): error is SqlError =>
+  error instanceof SqlError && isConnectionFault(error) && !isUnasked(error)
+
+/** Nobody asked the database: that says nothing of it. */
+const isUnasked = ({ cause }: SqlError): boolean =>
+  cause instanceof DatabaseNotReady || cause instanceof CircuitBreaker.CircuitOpen
+
+const notAsked = (cause: DatabaseNotReady | CircuitBreaker.CircuitOpen): SqlError =>
+  new SqlError({ cause, message: "Failed to execute statement" })
 
 export interface MonitorOptions {
   readonly driver: DatabaseStatus["driver"]
@@ -82,10 +97,22 @@ export const make = (
         if (state === "up") yield* log(Effect.logInfo("the database is up"))
         else yield* log(Effect.logWarning(`the database is down: ${error}`))
       }).pipe(Effect.uninterruptible)
-    const noteFailure = (error: unknown) =>
-      error instanceof SqlError && isConnectionFault(error) && !(error.cause instanceof DatabaseNotReady)
-        ? become("down", describe(error))
-        : Effect.void
+    const noteFailure = (error: unknown) => (isOutage(error) ? become("down", describe(error)) : Effect.void)
+
+    const breaker = yield* CircuitBreaker.make<unknown>({
+      ...RETRY,
+      name: "database",
+      threshold: THRESHOLD,
+      window: "10 seconds",
+      isFailure: isOutage,
+      describe: (error) => (error instanceof SqlError ? describe(error) : String(error))
+    })
+    const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+      breaker
+        .protect(effect)
+        .pipe(
+          Effect.mapError((error) => (error instanceof CircuitBreaker.CircuitOpen ? notAsked(error) : (error as E)))
+        )
 
     const timed =
       (operation: string) =>
@@ -100,17 +127,12 @@ export const make = (
       }
 
     const notReady = Effect.flatMap(SubscriptionRef.get(status), ({ error }) =>
-      Effect.fail(
-        new SqlError({
-          cause: new DatabaseNotReady({ reason: error ?? "its tables are being made" }),
-          message: "Failed to execute statement"
-        })
-      )
+      Effect.fail(notAsked(new DatabaseNotReady({ reason: error ?? "its tables are being made" })))
     )
     const query =
       (operation: string) =>
       <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
-        Effect.suspend((): Effect.Effect<A, E | SqlError, R> => (tablesExist ? effect : notReady)).pipe(
+        Effect.suspend((): Effect.Effect<A, E | SqlError, R> => (tablesExist ? guard(effect) : notReady)).pipe(
           Effect.tapBoth({ onFailure: noteFailure, onSuccess: () => become("up", null) }),
           timed(operation)
         )
@@ -163,5 +185,12 @@ export const make = (
     const makeTables = reached ? Effect.void : Effect.ignore(Effect.retry(migrate, retryDelay))
     yield* Effect.forkScoped(Effect.zipRight(makeTables, watch))
 
-    return { status: SubscriptionRef.get(status), changes: status.changes, ready: migrated.await, query, transaction }
+    return {
+      status: SubscriptionRef.get(status),
+      changes: Stream.changesWith(status.changes, (before, after) => before.state === after.state),
+      breaker: breaker.snapshot,
+      ready: migrated.await,
+      query,
+      transaction
+    }
   })

@@ -3,6 +3,7 @@ import { Effect, Layer, Logger } from "effect"
 import { VenueId } from "../../src/domain/Market.ts"
 import { MainLoops } from "../../src/http/Health.ts"
 import * as Http from "../../src/http/Http.ts"
+import { closedBreaker } from "../support/StubDatabase.ts"
 import {
   ask,
   book,
@@ -127,6 +128,15 @@ const cases: ReadonlyArray<
     "degraded",
     "breaker degraded",
     "polymarket clob is open; next attempt at 2026-11-22T10:15:00.123Z; GET /book: 500 down"
+  ],
+  [
+    "the database's breaker that is open",
+    (world) =>
+      (world.databaseBreaker = { ...closedBreaker, state: "open", nextAttempt: T, lastFailure: "ECONNREFUSED" }),
+    200,
+    "degraded",
+    "breaker degraded",
+    "database is open; next attempt at 2026-11-22T10:15:00.123Z; ECONNREFUSED"
   ],
   [
     "a breaker that is being tried",

@@ -75,7 +75,6 @@ describe("metrics", () => {
           'parallax_markets{venue="polymarket"}': 2,
           'parallax_catalog_rejected_total{venue="polymarket"}': 0,
           "parallax_database_up{}": 1,
-          'parallax_breaker_state{breaker="database"}': 0,
           "parallax_writer_queue_rows{}": 7,
           "parallax_writer_queue_batches{}": 1,
           "parallax_writer_last_flush_seconds{}": 0.012

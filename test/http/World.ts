@@ -11,11 +11,13 @@ import type { BookStatus } from "../../src/domain/MarketEvent.ts"
 import { Price, Size } from "../../src/domain/Money.ts"
 import * as Http from "../../src/http/Http.ts"
 import type { ListenError } from "../../src/http/Listener.ts"
+import type { Snapshot } from "../../src/resilience/CircuitBreaker.ts"
 import { Database, type DatabaseStatus } from "../../src/storage/Database.ts"
 import { EventWriter, type EventWriterStatus } from "../../src/storage/EventWriter.ts"
 import { Tape, type TapeStatus } from "../../src/tape/Tape.ts"
 import type { BreakerInfo, ConnectionInfo } from "../../src/venues/Venue.ts"
 import { gridOf } from "../support/Events.ts"
+import { closedBreaker } from "../support/StubDatabase.ts"
 
 export const venue = VenueId.make("polymarket")
 
@@ -137,6 +139,7 @@ export interface World {
   breakers: ReadonlyArray<BreakerInfo>
   catalogs: ReadonlyArray<CatalogInfo>
   database: DatabaseStatus
+  databaseBreaker: Snapshot
   writer: EventWriterStatus
   /** `null`: nothing is recorded. */
   tape: TapeStatus | null
@@ -152,6 +155,7 @@ export const healthy = (): World => ({
   breakers: [breaker()],
   catalogs: [catalogInfo()],
   database: database(),
+  databaseBreaker: closedBreaker,
   writer: writer(),
   tape: null,
   counters: { verified: 3, mismatches: 1, unverifiable: 2, applied: 10 },
@@ -256,6 +260,7 @@ export const services = (world: World): Layer.Layer<Books | Catalog | Feeds | Da
     }),
     Layer.mock(Database, {
       status: Effect.sync(() => world.database),
+      breaker: Effect.sync(() => world.databaseBreaker),
       query: () => () => unasked,
       transaction: () => () => unasked
     }),

@@ -1,7 +1,9 @@
 /** What becomes of the rows, and of the program, when a real server goes away. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Layer, Redacted, Scope, Stream, TestServices } from "effect"
+import { SqlClient } from "@effect/sql/SqlClient"
 import { Client } from "pg"
+import { CircuitOpen } from "../../src/resilience/CircuitBreaker.ts"
 import { Database, type DatabaseConfig, type DatabaseStatus } from "../../src/storage/Database.ts"
 import * as FlushTransaction from "../../src/storage/FlushTransaction.ts"
 import { layerPostgres, type Sql } from "../../src/storage/Sql.ts"
@@ -77,6 +79,28 @@ describe.skipIf(!available)("PostgreSQL that goes away, where it is installed", 
       assert.strictEqual(yield* count(postgres, "book_changes"), 11_000)
       assert.deepInclude(yield* writer.status, { buffered: 0, lost: 0, error: null })
       assert.deepStrictEqual(states, ["up", "down", "up"])
+    })
+  )
+
+  test(
+    "is left alone by its circuit breaker while it is away, and found again by one statement",
+    Effect.gen(function* () {
+      const postgres = yield* server()
+      const database = Context.get(yield* connect(configOf(postgres)), Database)
+      const sql = Context.get(yield* connect(configOf(postgres)), SqlClient)
+      let asked = 0
+      const ask = database.query("test")(Effect.suspend(() => sql`SELECT ${++asked}::int AS n`))
+      yield* Effect.promise(() => postgres.stop())
+      for (let i = 0; i < 3; i++) assert.match(String((yield* Effect.flip(ask)).cause), /ECONNREFUSED|terminat/)
+      for (let i = 0; i < 5; i++) assert.instanceOf((yield* Effect.flip(ask)).cause, CircuitOpen)
+      assert.strictEqual(asked, 3)
+      const open = yield* database.breaker
+      assert.deepInclude(open, { name: "database", state: "open", openings: 1 })
+      assert.match(open.lastFailure, /ECONNREFUSED|terminat/)
+      yield* Effect.promise(() => postgres.start())
+      yield* Harness.until(Effect.map(database.breaker, ({ state }) => state === "closed"))
+      assert.strictEqual((yield* database.status).state, "up")
+      assert.deepStrictEqual(yield* ask, [{ n: 4 }])
     })
   )
 

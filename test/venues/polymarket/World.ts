@@ -22,11 +22,11 @@ import * as ExchangeBackend from "../../../src/simulator/ExchangeBackend.ts"
 import type { Fault } from "../../../src/simulator/Faults.ts"
 import * as PolymarketServer from "../../../src/simulator/PolymarketServer.ts"
 import * as PolymarketVenue from "../../../src/simulator/PolymarketVenue.ts"
-import { Database } from "../../../src/storage/Database.ts"
 import { MarketStore } from "../../../src/storage/MarketStore.ts"
 import type { PolymarketConfig } from "../../../src/venues/polymarket/Config.ts"
 import { POLYMARKET } from "../../../src/venues/polymarket/Reading.ts"
 import * as Polymarket from "../../../src/venues/polymarket/Polymarket.ts"
+import { readyDatabase } from "../../support/StubDatabase.ts"
 
 export interface WorldOptions {
   readonly markets: number
@@ -66,20 +66,6 @@ const wire = (levels: ReadonlyArray<Level>): string =>
 
 const STEP = 10
 
-const database = Layer.succeed(Database, {
-  status: Effect.succeed({
-    driver: "embedded" as const,
-    where: "nowhere",
-    state: "up" as const,
-    since: 0,
-    error: null
-  }),
-  changes: Stream.never,
-  ready: Effect.void,
-  query: () => (effect) => effect,
-  transaction: () => (effect) => effect
-})
-
 const collector = (config: PolymarketConfig) =>
   Layer.unwrapScoped(
     Effect.map(Polymarket.make(config), (venue) => {
@@ -94,7 +80,7 @@ const collector = (config: PolymarketConfig) =>
     })
   ).pipe(
     Layer.provide(MarketStore.layerMemory),
-    Layer.provide(database),
+    Layer.provide(readyDatabase()),
     Layer.provide(RateLimit.layer),
     Layer.provide(NodeHttpClient.layerUndici)
   )

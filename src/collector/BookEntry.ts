@@ -34,6 +34,14 @@ export interface BookCounters {
   /** Digests or quotes that contradicted a book. */
   mismatches: number
   unverifiable: number
+  /** Changes that were compared at once with the venue's digest. */
+  checkedByDigest: number
+  /** Changes whose digest was put off until a later state of the book was compared; their quotes are, if they state any. */
+  checkedLater: number
+  /** Changes without a digest of use that were compared with the best quotes that they state. */
+  checkedByQuotes: number
+  /** Changes that state nothing to compare with. */
+  unchecked: number
   /** Changes that changed nothing, as when a venue repeats itself. */
   duplicates: number
   /** Changes older than the snapshot that they followed. */

@@ -96,6 +96,10 @@ export const memory = (): Memory => ({
     verified: 0,
     mismatches: 0,
     unverifiable: 0,
+    checkedByDigest: 0,
+    checkedLater: 0,
+    checkedByQuotes: 0,
+    unchecked: 0,
     duplicates: 0,
     outdated: 0,
     early: 0,
@@ -213,13 +217,22 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     }
   }
 
+  const noteQuotes = (entry: Entry, now: number): void => {
+    entry.verifiedBy = "quotes"
+    entry.verifiedTime = now
+  }
+
+  const noteCheck = (verdict: Verdict, states: boolean): void => {
+    if (verdict === "deferred") counters.checkedLater++
+    else if (verdict !== "unverifiable") counters.checkedByDigest++
+    else if (states) counters.checkedByQuotes++
+    else counters.unchecked++
+  }
+
   const judgeQuotes = (entry: Entry, event: BookChange | BestQuote, why: string | undefined): void => {
     if (why === undefined) {
       clearDoubt(entry)
-      if (entry.verifiedBy !== "digest") {
-        entry.verifiedBy = "quotes"
-        entry.verifiedTime = event.receivedTime
-      }
+      if (entry.verifiedBy !== "digest") noteQuotes(entry, event.receivedTime)
     } else if (entry.doubt === undefined) {
       entry.doubt = { venueTime: event.venueTime, since: event.receivedTime, why }
       doubted.add(entry)
@@ -241,13 +254,25 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     out.push({ _tag: "BestChanged", instrumentId: entry.id, bid, bidSize, ask, askSize, venueTime, receivedTime })
   }
 
-  const check = (entry: Entry, event: BookSnapshot | BookChange): Verdict => {
-    const verdict = options.verifier(entry.venue)?.check(event, entry.book) ?? "unverifiable"
+  const check = (entry: Entry, event: BookSnapshot | BookChange, isUrgent: boolean): Verdict => {
+    const verdict = options.verifier(entry.venue)?.check(event, entry.book, isUrgent) ?? "unverifiable"
     noteVerdict(entry, verdict, event.receivedTime)
-    if (verdict === "verified" && !OrderBook.isCrossed(entry.book)) {
-      entry.provenTime = Math.max(entry.provenTime, event.venueTime)
-    }
+    if (verdict === "verified") noteProof(entry, event.venueTime)
     return verdict
+  }
+
+  const noteProof = (entry: Entry, venueTime: number): void => {
+    if (!OrderBook.isCrossed(entry.book)) entry.provenTime = Math.max(entry.provenTime, venueTime)
+  }
+
+  /** What was put off turned out to be right. Nothing heals by it: it may be older than what ended the trust. */
+  const proveLate = (entry: Entry, now: number): void => {
+    const moment = momentOf(entry)
+    if (!entry.built || entry.status !== "live" || moment === undefined) return
+    noteVerdict(entry, "verified", now)
+    noteProof(entry, moment.venueTime)
+    clearDoubt(entry)
+    entry.lastGood = BookGaps.happenedAt(moment)
   }
 
   const isForeign = (id: InstrumentId): boolean => {
@@ -259,10 +284,10 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   /** Makes the book this snapshot with these changes on top, and judges it. */
   const rebuild = (entry: Entry, event: BookSnapshot, changes: ReadonlyArray<BookChange>): Verdict => {
     OrderBook.applySnapshot(entry.book, event.bids, event.asks)
-    let verdict = check(entry, event)
+    let verdict = check(entry, event, true)
     for (const change of changes) {
       OrderBook.applyChange(entry.book, change.side, change.price, change.size)
-      verdict = check(entry, change)
+      verdict = check(entry, change, true)
     }
     return verdict
   }
@@ -344,7 +369,12 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       out.push(event)
       publishBest(entry, event.venueTime, now)
     }
-    const verdict = check(entry, event)
+    const states = event.bestBid !== null || event.bestAsk !== null
+    const fault = states ? quoteFault(entry, event.bestBid, event.bestAsk) : undefined
+    // Where anything speaks against the book its digest is compared at once, which settles it either way.
+    const isUrgent = entry.status !== "live" || fault !== undefined || entry.doubt !== undefined
+    const verdict = check(entry, event, isUrgent)
+    noteCheck(verdict, states)
     const crossed = OrderBook.isCrossed(entry.book)
     if (entry.status !== "live") {
       hold(entry, event)
@@ -356,9 +386,10 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     else if (verdict === "verified") {
       clearDoubt(entry)
       entry.lastGood = BookGaps.happenedAt(event)
+    } else if (verdict === "deferred") {
+      if (states) noteQuotes(entry, now)
     } else if (verdict === "unverifiable") {
-      const states = event.bestBid !== null || event.bestAsk !== null
-      if (states) judgeQuotes(entry, event, quoteFault(entry, event.bestBid, event.bestAsk))
+      if (states) judgeQuotes(entry, event, fault)
       if (entry.doubt === undefined) entry.lastGood = BookGaps.happenedAt(event)
     }
     if ((entry.status as BookStatus) !== "live") entry.lastSure = momentOf({ receivedTime, venueTime })
@@ -536,6 +567,15 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       }),
     sweep: (now) =>
       collect(() => {
+        // A digest says more than quotes do, so that it may end a doubt.
+        for (const verifier of verifiers) {
+          for (const { instrumentId, why } of verifier.expire(now)) {
+            const entry = entries.get(instrumentId)
+            if (entry === undefined) continue
+            if (why === undefined) proveLate(entry, now)
+            else contradicted(entry, why, now)
+          }
+        }
         for (const entry of doubted) {
           if (now - entry.doubt!.since >= QUOTE_GRACE) contradicted(entry, entry.doubt!.why, now)
         }
@@ -552,12 +592,6 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
           options.onResync(id, entry.venue)
         }
         gaps.expire(now)
-        for (const verifier of verifiers) {
-          for (const { instrumentId, why } of verifier.expire(now)) {
-            const entry = entries.get(instrumentId)
-            if (entry !== undefined) contradicted(entry, why, now)
-          }
-        }
       }),
     resyncing: (id, now) =>
       collect(() => {

@@ -121,7 +121,8 @@ export const families: Effect.Effect<ReadonlyArray<MetricFamily>, never, Service
   const fibers = yield* Metric.value(Metric.fiberActive)
   const drift = (yield* DriftLog).list()
   const now = yield* Clock.currentTimeMillis
-  const { mismatches, unverifiable, verified, ...applied } = books.counters
+  const { checkedByDigest, checkedByQuotes, checkedLater, mismatches, unchecked, unverifiable, verified, ...applied } =
+    books.counters
   return [
     ...ofConnections(connections, now),
     gauge(
@@ -135,6 +136,12 @@ export const families: Effect.Effect<ReadonlyArray<MetricFamily>, never, Service
       sample(verified, { outcome: "verified" }),
       sample(mismatches, { outcome: "mismatch" }),
       sample(unverifiable, { outcome: "unverifiable" })
+    ]),
+    counter("parallax_book_changes_checked_total", "Changes of books, by how the book was compared after each", [
+      sample(checkedByDigest, { by: "digest" }),
+      sample(checkedLater, { by: "later_digest" }),
+      sample(checkedByQuotes, { by: "quotes" }),
+      sample(unchecked, { by: "nothing" })
     ]),
     counter(
       "parallax_book_events_total",

@@ -142,20 +142,29 @@ export type Verdict =
   | "verified"
   /** It cannot be judged yet: more of the same operation is due. */
   | "pending"
+  /** It is judged a little later, with what has been applied by then; until then by its best quotes. */
+  | "deferred"
   /** The venue's digest contradicts the book. */
   | "mismatch"
   /** There is nothing to compare with. */
   | "unverifiable"
 
+/** What became of a book whose judgement was put off. */
+export interface Judgement {
+  readonly instrumentId: InstrumentId
+  /** Why the book stayed unproven for longer than the venue's rules explain; `undefined` when it is proved as it is now. */
+  readonly why: string | undefined
+}
+
 /** Judges books by what the venue says of them. Stateful, synchronous, one for each venue. */
 export interface BookVerifier {
-  /** Called after `event` was applied to `book`, in arrival order. The book is the holder's own and changes later. */
-  readonly check: (event: FeedEvent, book: OrderBook) => Verdict
   /**
-   * Judges what is pending although no later message came to settle it; returns the instruments whose books stayed
-   * unproven for longer than the venue's rules explain, each with why. Called every few hundred milliseconds.
+   * Called after `event` was applied to `book`, in arrival order. The book is the holder's own and changes later. What is
+   * urgent is not put off.
    */
-  readonly expire: (now: number) => ReadonlyArray<{ readonly instrumentId: InstrumentId; readonly why: string }>
+  readonly check: (event: FeedEvent, book: OrderBook, isUrgent?: boolean) => Verdict
+  /** Judges what was put off, and what is pending although no later message came to settle it. Called every 100 ms. */
+  readonly expire: (now: number) => ReadonlyArray<Judgement>
   readonly forget: (instrumentId: InstrumentId) => void
 }
 

@@ -297,6 +297,51 @@ describe("the venue's digest", () => {
   })
 })
 
+describe("a digest that is put off", () => {
+  const off = () => {
+    let proved: ReadonlyArray<InstrumentId> = []
+    const urgent: Array<boolean | undefined> = []
+    const keeper = live({
+      check: (event, _, isUrgent) => {
+        if (event._tag === "BookChange") urgent.push(isUrgent)
+        return event._tag === "BookSnapshot" ? "verified" : isUrgent === true ? "pending" : "deferred"
+      },
+      expire: () => proved.map((instrumentId) => ({ instrumentId, why: undefined })),
+      forget: () => {}
+    })
+    return { ...keeper, urgent, prove: (now: number) => ((proved = [id]), keeper.sweep(now)) }
+  }
+  const quotes = { hash: "h", bestBid: price("0.42"), bestAsk: price("0.43") }
+
+  it("leaves the book to its quotes, until a later state is proved", () => {
+    const { on, prove, view } = off()
+    on(change(1100, "bid", "0.42 1", quotes))
+    assert.deepInclude(view(id), { status: "live", verifiedBy: "quotes", verifiedTime: 1100 })
+    assert.deepStrictEqual(prove(1150), [])
+    assert.deepInclude(view(id), { status: "live", verifiedBy: "digest", verifiedTime: 1150 })
+  })
+
+  it("is not put off where the quotes contradict the book, or it is not trusted", () => {
+    const { on, urgent } = off()
+    on(change(1100, "bid", "0.42 1", quotes), change(1110, "bid", "0.42 2", { ...quotes, bestBid: price("0.41") }))
+    on(rejected(1120), change(1130, "bid", "0.42 3", quotes))
+    assert.deepStrictEqual(urgent, [false, true, true])
+  })
+
+  it("heals nothing: it may be older than what ended the trust", () => {
+    const { on, prove, status } = off()
+    on(change(1100, "bid", "0.42 1", quotes), rejected(1120))
+    assert.deepStrictEqual(prove(1150), [])
+    assert.strictEqual(status(), "suspect")
+  })
+
+  it("is counted apart", () => {
+    const { counters, on } = off()
+    on(change(1100, "bid", "0.42 1", quotes), change(1110, "bid", "0.42 2", { ...quotes, bestBid: price("0.41") }))
+    assert.deepInclude(counters, { checkedLater: 1, checkedByDigest: 1, checkedByQuotes: 0, unchecked: 0 })
+  })
+})
+
 describe("a fresh snapshot over REST", () => {
   const doubtful = (verifier?: BookVerifier) => {
     const keeper = live(verifier)

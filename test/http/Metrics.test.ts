@@ -70,6 +70,8 @@ describe("metrics", () => {
           'parallax_book_checks_total{outcome="verified"}': 3,
           'parallax_book_checks_total{outcome="mismatch"}': 1,
           'parallax_book_checks_total{outcome="unverifiable"}': 2,
+          'parallax_book_changes_checked_total{by="digest"}': 5,
+          'parallax_book_changes_checked_total{by="later_digest"}': 4,
           'parallax_book_events_total{kind="applied"}': 10,
           "parallax_resync_queue{}": 0,
           'parallax_markets{venue="polymarket"}': 2,

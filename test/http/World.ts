@@ -158,7 +158,7 @@ export const healthy = (): World => ({
   databaseBreaker: closedBreaker,
   writer: writer(),
   tape: null,
-  counters: { verified: 3, mismatches: 1, unverifiable: 2, applied: 10 },
+  counters: { verified: 3, mismatches: 1, unverifiable: 2, checkedByDigest: 5, checkedLater: 4, applied: 10 },
   before: Effect.void
 })
 
@@ -179,6 +179,10 @@ const noCounters: BookCounters = {
   verified: 0,
   mismatches: 0,
   unverifiable: 0,
+  checkedByDigest: 0,
+  checkedLater: 0,
+  checkedByQuotes: 0,
+  unchecked: 0,
   duplicates: 0,
   outdated: 0,
   early: 0,

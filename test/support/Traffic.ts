@@ -8,7 +8,7 @@ import { complement, formatDecimal, formatFixed, type Price, type Size } from ".
 import * as OrderBook from "../../src/domain/OrderBook.ts"
 import * as Prng from "../../src/simulator/Prng.ts"
 import { KALSHI } from "../../src/venues/kalshi/Normalize.ts"
-import { digest, preimage } from "../../src/venues/polymarket/BookHash.ts"
+import { BookHasher } from "../../src/venues/polymarket/BookHash.ts"
 import { POLYMARKET } from "../../src/venues/polymarket/Reading.ts"
 import { market as makeMarket } from "./Events.ts"
 
@@ -51,6 +51,8 @@ const makeKalshi = (count: number) =>
     return { instrument: { id: outcomes[0]!.instrumentId, venueInstrumentId: ticker, market }, book: OrderBook.empty() }
   })
 
+const hasher = new BookHasher()
+
 const hashOf = ({ book, instrument }: Token, time: number): string => {
   const { market, venueInstrumentId: assetId } = instrument
   const context = {
@@ -61,7 +63,7 @@ const hashOf = ({ book, instrument }: Token, time: number): string => {
     negRisk: false,
     version: null
   }
-  return digest("current", context, preimage("current", context, time, book), "")
+  return hasher.write("current", context, time, book).digest("")
 }
 
 const bookMessage = (token: Token, time: number) => ({

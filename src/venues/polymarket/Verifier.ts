@@ -4,13 +4,20 @@
  * Two rules of the venue make a mismatch innocent for a while. One operation that changes several levels sends one
  * frame for each, all with the hash of the state after the last. And the hash covers the market's last trade price,
  * which is announced some 40 ms after the book that already contains the trade (§5.2).
+ *
+ * A hash costs as much as the book is long, so that hashing has a budget: so many levels for each millisecond that the
+ * inputs say has passed. Within it every change is judged at once. Beyond it a change of a book that nothing is held
+ * against is put off (`deferred`): a sweep hashes the state that the book has by then, those that wait longest first, and
+ * so many levels at a time; a book that has waited for a second is hashed with its next change in any case. Where that does
+ * not reproduce the hash, every further change is judged at once, as without a budget, until it is clear what is wrong.
+ * All of it depends on the inputs and their times alone: a tape gives the same verdicts.
  */
 import type { InstrumentId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent, Trade } from "../../domain/MarketEvent.ts"
 import { complement, formatDecimal, formatFixed, type Price } from "../../domain/Money.ts"
 import { bestPrice, type OrderBook } from "../../domain/OrderBook.ts"
-import type { BookVerifier, Verdict } from "../Venue.ts"
-import { digest, type HashContext, preimage, type Recipe } from "./BookHash.ts"
+import type { BookVerifier, Judgement, Verdict } from "../Venue.ts"
+import { BookHasher, type HashContext, type Recipe } from "./BookHash.ts"
 
 /** What a snapshot says besides its levels; `null` where the frame left it out. */
 export interface SnapshotProof {
@@ -32,6 +39,16 @@ interface Pending {
   readonly kind: "batch" | "tie" | "trade"
 }
 
+/** A change whose hash is to be compared with the book at the next occasion; no older one is. */
+interface Due {
+  readonly hash: string
+  readonly time: number
+  /** When the first frame with this hash came. */
+  readonly since: number
+  /** Since when the book has not been hashed. */
+  readonly waiting: number
+}
+
 export interface MarketState {
   lastTrade: string
   /** Other prices that the last trade may have had, by what was seen of it. */
@@ -48,6 +65,8 @@ export interface TokenState {
   bestBid: Price | -1
   bestAsk: Price | -1
   pending: Pending | undefined
+  /** Only where nothing is pending. */
+  due: Due | undefined
   /** The other token's book of a trade that this token has not told of: of which time, and since when it is due. */
   owed: { readonly time: number; readonly since: number } | undefined
   readonly market: MarketState
@@ -57,6 +76,17 @@ export interface TokenState {
 const BATCH_GRACE = 250
 /** The last trade price follows its book by 34–39 ms (captured); a slow network adds to it. */
 const TRADE_GRACE = 2_000
+
+/** Levels hashed at once for each millisecond: about a twentieth of the time. */
+const LEVELS_PER_MILLI = 500
+/** What is saved up of them. */
+const MOST_LEVELS = 50_000
+/** What the rest of a book costs, in levels. */
+const HEAD_LEVELS = 12
+/** Levels of books put off that a sweep hashes: some 10 ms. */
+const SWEEP_LEVELS = 100_000
+/** How long a book that keeps changing may go without being hashed. */
+const LONGEST_WAIT = 1_000
 
 /** Prices of recent trades that are tried when a hash does not match. */
 const MAX_GUESSES = 8
@@ -72,16 +102,35 @@ export interface Memory {
   readonly tokens: Map<InstrumentId, TokenState>
   readonly pendingTokens: Map<InstrumentId, TokenState>
   readonly owingTokens: Map<InstrumentId, TokenState>
+  /** In the order in which they became due. */
+  readonly dueTokens: Map<InstrumentId, TokenState>
+  /** Levels that may be hashed at once, as of a time. */
+  readonly budget: { levels: number; time: number }
 }
 
 export const memory = (): Memory => ({
   markets: new Map(),
   tokens: new Map(),
   pendingTokens: new Map(),
-  owingTokens: new Map()
+  owingTokens: new Map(),
+  dueTokens: new Map(),
+  budget: { levels: MOST_LEVELS, time: 0 }
 })
 
-export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = memory()): BookVerifier => {
+export interface VerifierOptions {
+  /** Levels that may be hashed at once for each millisecond. */
+  readonly levelsPerMilli?: number
+  /** What is saved up of them, and what a sweep may hash besides. */
+  readonly mostLevels?: number
+  readonly sweepLevels?: number
+}
+
+export const make = (
+  { budget, dueTokens, markets, owingTokens, pendingTokens, tokens }: Memory = memory(),
+  { levelsPerMilli = LEVELS_PER_MILLI, mostLevels = MOST_LEVELS, sweepLevels = SWEEP_LEVELS }: VerifierOptions = {}
+): BookVerifier => {
+  const hasher = new BookHasher()
+
   const marketOf = (id: string): MarketState => {
     let market = markets.get(id)
     if (market === undefined) {
@@ -92,26 +141,59 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
   }
 
   const settle = (id: InstrumentId, token: TokenState, pending: Pending | undefined): void => {
+    if (token.due !== undefined) {
+      token.due = undefined
+      dueTokens.delete(id)
+    }
+    if (pending !== undefined) pendingTokens.set(id, token)
+    else if (token.pending !== undefined) pendingTokens.delete(id)
     token.pending = pending
-    if (pending === undefined) pendingTokens.delete(id)
-    else pendingTokens.set(id, token)
+  }
+
+  const costOf = ({ book }: TokenState): number => HEAD_LEVELS + book.bids.prices.length + book.asks.prices.length
+
+  /** Takes what hashing the book costs from the budget, if there is so much. */
+  const affords = (token: TokenState, now: number): boolean => {
+    // Our clock may have been set back.
+    const passed = Math.max(0, now - budget.time)
+    budget.levels = Math.min(mostLevels, budget.levels + passed * levelsPerMilli)
+    budget.time = now
+    const cost = costOf(token)
+    if (budget.levels < cost) return false
+    budget.levels -= cost
+    return true
   }
 
   /** Whether some candidate for the last trade price reproduces the hash; the one that does becomes the market's. */
   const reproduces = (token: TokenState, hash: string, time: number, more: ReadonlyArray<string> = []): boolean => {
     const { market } = token
-    const text = preimage(token.recipe, token.context, time, token.book)
-    for (const candidate of unique([market.lastTrade, ...market.guesses, ...more])) {
-      if (digest(token.recipe, token.context, text, candidate) === hash) {
-        if (candidate !== market.lastTrade) {
-          // The other token may be told of the time before the trade yet.
-          market.guesses = unique([market.lastTrade, ...market.guesses]).slice(0, MAX_GUESSES)
-          market.lastTrade = candidate
-        }
-        return true
-      }
+    hasher.write(token.recipe, token.context, time, token.book)
+    if (hasher.digest(market.lastTrade) === hash) return true
+    if (market.guesses.length === 0 && more.length === 0) return false
+    for (const candidate of unique([...market.guesses, ...more])) {
+      if (candidate === market.lastTrade || hasher.digest(candidate) !== hash) continue
+      // The other token may be told of the time before the trade yet.
+      market.guesses = unique([market.lastTrade, ...market.guesses]).slice(0, MAX_GUESSES)
+      market.lastTrade = candidate
+      return true
     }
     return false
+  }
+
+  const kindOf = (token: TokenState, time: number): "batch" | "tie" => (time === token.snapshotTime ? "tie" : "batch")
+
+  /** Hashes a book that was put off; whether that proves it. What it does not prove is pending from now on. */
+  const catchUp = (id: InstrumentId, token: TokenState, { hash, since, time }: Due): boolean => {
+    const isProved = reproduces(token, hash, time)
+    settle(id, token, isProved ? undefined : { hash, time, since, kind: kindOf(token, time) })
+    return isProved
+  }
+
+  /** What was put off was hashed by the venue with what is known of the market now, and is about to change. */
+  const catchUpAll = (market: MarketState, except?: TokenState): void => {
+    for (const [id, token] of market.tokens) {
+      if (token.due !== undefined && token !== except) catchUp(id, token, token.due)
+    }
   }
 
   /** A trade changes the books of both tokens, so that the other one has to follow. */
@@ -170,12 +252,14 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
         bestBid: -1,
         bestAsk: -1,
         pending: undefined,
+        due: undefined,
         owed: undefined,
         market
       }
       tokens.set(event.instrumentId, token)
       market.tokens.set(event.instrumentId, token)
     }
+    catchUpAll(market, token)
     token.book = book
     token.snapshotTime = event.venueTime
     token.context = {
@@ -206,36 +290,48 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
     return recognise(event, proof, token) ? "verified" : "unverifiable"
   }
 
-  const checkChange = (event: BookChange): Verdict => {
+  const checkChange = (event: BookChange, isUrgent: boolean): Verdict => {
     const token = tokens.get(event.instrumentId)
     if (token === undefined || event.hash === null || token.recipe === "unknown") return "unverifiable"
-    const { hash, venueTime: time, receivedTime } = event
-    remember(event.instrumentId, token, time)
+    const { hash, venueTime: time, receivedTime, instrumentId: id } = event
+    remember(id, token, time)
+    const before = token.pending
+    const due = token.due
+    const isSameDue = due !== undefined && due.time === time && (due.hash === hash || time === token.snapshotTime)
+    const dueSince = isSameDue ? due.since : receivedTime
+    const isOverdue = due !== undefined && receivedTime - due.waiting >= LONGEST_WAIT
+    const isAffordable = affords(token, receivedTime)
+    if (before === undefined && !isUrgent && !isAffordable && !isOverdue) {
+      token.due = { hash, time, since: dueSince, waiting: due?.waiting ?? receivedTime }
+      if (due === undefined) dueTokens.set(id, token)
+      return "deferred"
+    }
     if (reproduces(token, hash, time)) {
-      settle(event.instrumentId, token, undefined)
+      settle(id, token, undefined)
       return "verified"
     }
-    const before = token.pending
     if (before?.kind === "trade") {
-      settle(event.instrumentId, token, { ...before, hash, time })
+      settle(id, token, { ...before, hash, time })
       return "pending"
     }
     const sameRun = before !== undefined && before.hash === hash && before.time === time
     // A change in the snapshot's own millisecond may be one that the snapshot contains already (the frames that follow
     // bring the state back to it), so its hash proves nothing until the clock moves on.
-    const tied = time === token.snapshotTime
-    if (before !== undefined && !sameRun && before.kind === "batch" && !tied) {
-      settle(event.instrumentId, token, undefined)
+    const kind = kindOf(token, time)
+    if (before !== undefined && !sameRun && before.kind === "batch" && kind === "batch") {
+      settle(id, token, undefined)
       return "mismatch"
     }
-    const since = sameRun || (tied && before?.kind === "tie") ? before!.since : receivedTime
-    settle(event.instrumentId, token, { hash, time, since, kind: tied ? "tie" : "batch" })
+    const since =
+      before !== undefined && (sameRun || (kind === "tie" && before.kind === "tie")) ? before.since : dueSince
+    settle(id, token, { hash, time, since, kind })
     return "pending"
   }
 
   const noteTrade = (event: Trade): void => {
     const market = tokens.get(event.instrumentId)?.market
     if (market === undefined) return
+    catchUpAll(market)
     // One order that sweeps several levels prints a trade for each; the hash holds the price of one of them.
     const printed = [lexeme(event.price), lexeme(complement(event.price))]
     market.guesses = unique([...printed, ...market.guesses]).slice(0, MAX_GUESSES)
@@ -246,18 +342,21 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
   }
 
   return {
-    check: (event: FeedEvent, book: OrderBook): Verdict => {
+    check: (event: FeedEvent, book: OrderBook, isUrgent = false): Verdict => {
       switch (event._tag) {
         case "BookSnapshot":
           return checkSnapshot(event, book)
         case "BookChange":
-          return checkChange(event)
+          return checkChange(event, isUrgent)
         case "Trade":
           noteTrade(event)
           return "unverifiable"
         case "TickSizeChange": {
           const token = tokens.get(event.instrumentId)
-          if (token !== undefined) token.context = { ...token.context, tickSize: formatDecimal(event.tickSize) }
+          if (token !== undefined) {
+            if (token.due !== undefined) catchUp(event.instrumentId, token, token.due)
+            token.context = { ...token.context, tickSize: formatDecimal(event.tickSize) }
+          }
           return "unverifiable"
         }
         default:
@@ -265,12 +364,18 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
       }
     },
     expire: (now) => {
-      const unproven: Array<{ instrumentId: InstrumentId; why: string }> = []
+      const judged: Array<Judgement> = []
+      let levels = sweepLevels
+      for (const [instrumentId, token] of dueTokens) {
+        if (levels <= 0) break
+        levels -= costOf(token)
+        if (catchUp(instrumentId, token, token.due!)) judged.push({ instrumentId, why: undefined })
+      }
       for (const [instrumentId, token] of pendingTokens) {
         const { hash, kind, since, time } = token.pending!
         if (now - since < (kind === "trade" ? TRADE_GRACE : BATCH_GRACE)) continue
         if (!reproduces(token, hash, time)) {
-          unproven.push({ instrumentId, why: `the book does not hash to ${hash.slice(0, 8)}… as the venue says` })
+          judged.push({ instrumentId, why: `the book does not hash to ${hash.slice(0, 8)}… as the venue says` })
         }
         settle(instrumentId, token, undefined)
       }
@@ -278,15 +383,15 @@ export const make = ({ markets, owingTokens, pendingTokens, tokens }: Memory = m
         if (now - token.owed!.since < TRADE_GRACE) continue
         token.owed = undefined
         owingTokens.delete(instrumentId)
-        unproven.push({ instrumentId, why: "a trade changed the market and no new book came" })
+        judged.push({ instrumentId, why: "a trade changed the market and no new book came" })
       }
-      return unproven
+      return judged
     },
     forget: (instrumentId) => {
       const token = tokens.get(instrumentId)
       if (token === undefined) return
       tokens.delete(instrumentId)
-      pendingTokens.delete(instrumentId)
+      settle(instrumentId, token, undefined)
       owingTokens.delete(instrumentId)
       token.market.tokens.delete(instrumentId)
       if (token.market.tokens.size === 0) markets.delete(token.context.market)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
 import type { InstrumentId } from "../../../src/domain/Market.ts"
 import { complement, formatDecimal } from "../../../src/domain/Money.ts"
 import * as OrderBook from "../../../src/domain/OrderBook.ts"
@@ -76,30 +77,31 @@ const makeMarket = (options: { readonly recipe?: "current" | "legacy" | "other";
 }
 
 /** A verifier with the books that a collector would have. */
-const makeWatcher = () => {
-  const verifier = Verifier.make()
+const makeWatcher = (options?: Verifier.VerifierOptions) => {
+  const verifier = Verifier.make(Verifier.memory(), options)
   const books = new Map([
     [id, OrderBook.empty()],
     [other, OrderBook.empty()]
   ])
   return {
     books,
-    expire: (now: number) => verifier.expire(now).map((one) => one.instrumentId),
-    reasons: (now: number) => verifier.expire(now).map((one) => one.why),
+    expire: (now: number) => verifier.expire(now).flatMap((one) => (one.why === undefined ? [] : [one.instrumentId])),
+    proved: (now: number) => verifier.expire(now).flatMap((one) => (one.why === undefined ? [one.instrumentId] : [])),
+    judge: verifier.expire,
     forget: verifier.forget,
-    see: (event: Parameters<typeof verifier.check>[0]): Verdict => {
+    see: (event: Parameters<typeof verifier.check>[0], isUrgent?: boolean): Verdict => {
       const book = books.get("instrumentId" in event ? event.instrumentId : id)!
       if (event._tag === "BookSnapshot") OrderBook.applySnapshot(book, event.bids, event.asks)
       if (event._tag === "BookChange") OrderBook.applyChange(book, event.side, event.price, event.size)
-      return verifier.check(event, book)
+      return verifier.check(event, book, isUrgent)
     }
   }
 }
 
 /** The venue's market and a watcher that got its dump at 1000. */
-const start = (...options: Parameters<typeof makeMarket>) => {
-  const market = makeMarket(...options)
-  const watcher = makeWatcher()
+const start = (options: Parameters<typeof makeMarket>[0] = {}, budget?: Verifier.VerifierOptions) => {
+  const market = makeMarket(options)
+  const watcher = makeWatcher(budget)
   const verdicts = [id, other].map((one) => watcher.see(market.snapshot(one, 1000)))
   /** Changes a level at a time and says what the venue prints of it for the first token. */
   const sent = (time: number, side: OrderBook.Side, level: string, hash?: string) => {
@@ -443,5 +445,202 @@ describe("a fresh book", () => {
     see(tickSize(1100, "0.001", { instrumentId: other }))
     assert.strictEqual(see(market.snapshot(id, 1100, "trade")), "verified")
     assert.strictEqual(see(sent(1150, "bid", "0.411 2")), "verified")
+  })
+})
+
+/** No book is hashed at once, unless there is cause. */
+const broke = { levelsPerMilli: 0, mostLevels: 0 }
+
+describe("beyond the budget", () => {
+  it("a change is put off, and the sweep proves the book as it is by then", () => {
+    const { see, sent, watcher } = start({}, broke)
+    assert.strictEqual(see(sent(1100, "bid", "0.4 5")), "deferred")
+    assert.strictEqual(see(sent(1101, "bid", "0.4 6")), "deferred")
+    assert.deepStrictEqual(watcher.judge(1150), [{ instrumentId: id, why: undefined }])
+    assert.deepStrictEqual(watcher.judge(1250), [], "once")
+  })
+
+  it("changes are judged at once again when time has passed", () => {
+    const { see, sent } = start({}, { levelsPerMilli: 1, mostLevels: 20 })
+    assert.strictEqual(see(sent(1100, "bid", "0.4 5")), "verified")
+    assert.strictEqual(see(sent(1105, "bid", "0.4 6")), "deferred")
+    assert.strictEqual(see(sent(1120, "bid", "0.4 7")), "verified")
+  })
+
+  it("what is urgent is judged all the same", () => {
+    const { market, see, sent } = start({}, broke)
+    assert.strictEqual(see(sent(1100, "bid", "0.4 5"), true), "verified")
+    market.set("bid", "0.39 5")
+    assert.strictEqual(see(sent(1101, "bid", "0.4 6"), true), "pending")
+    assert.strictEqual(see(sent(1102, "bid", "0.4 7")), "mismatch", "and then there is cause")
+  })
+
+  it("a change that was not printed is found after the sweep, by the next operation or by the clock", () => {
+    const lose = () => {
+      const started = start({}, broke)
+      started.market.set("bid", "0.39 5")
+      assert.strictEqual(started.see(started.sent(1100, "bid", "0.4 5")), "deferred")
+      assert.deepStrictEqual(started.watcher.judge(1150), [])
+      return started
+    }
+    const { see, sent } = lose()
+    assert.strictEqual(see(sent(1200, "bid", "0.4 6")), "mismatch")
+    const { watcher } = lose()
+    assert.deepStrictEqual(watcher.expire(1349), [])
+    assert.deepStrictEqual(watcher.expire(1350), [id])
+  })
+
+  it("an operation that a sweep cuts in two is innocent", () => {
+    const { market, see, watcher } = start({}, broke)
+    for (const level of ["0.4 1", "0.39 2"]) market.set("bid", level)
+    const hash = market.hash(id, 1100)
+    assert.strictEqual(see(change(1100, "bid", "0.4 1", { hash })), "deferred")
+    assert.deepStrictEqual(watcher.judge(1150), [])
+    assert.strictEqual(see(change(1100, "bid", "0.39 2", { hash })), "verified")
+    assert.deepStrictEqual(watcher.judge(9999), [])
+  })
+
+  it("a sweep hashes a part of them, those first that wait longest, and the next ones the others", () => {
+    const { market, see, sent, watcher } = start({}, { ...broke, sweepLevels: 1 })
+    assert.strictEqual(see(sent(1100, "bid", "0.4 5")), "deferred")
+    const mirrored = { instrumentId: other, hash: market.hash(other, 1100) }
+    assert.strictEqual(see(change(1100, "ask", "0.6 5", mirrored)), "deferred")
+    assert.strictEqual(see(sent(1101, "bid", "0.4 6")), "deferred")
+    assert.deepStrictEqual(watcher.proved(1150), [id])
+    // The other token was not told of the last change.
+    assert.deepStrictEqual(watcher.proved(1250), [other])
+  })
+
+  it("a book that goes on changing while no sweep gets to it is hashed every second", () => {
+    const { see, sent } = start({}, broke)
+    const verdicts = [1100, 1500, 2099, 2100, 2101].map((time) => see(sent(time, "bid", `0.4 ${time}`)))
+    assert.deepStrictEqual(verdicts, ["deferred", "deferred", "deferred", "verified", "deferred"])
+  })
+
+  it("a trade does not put in doubt what was put off before it", () => {
+    const { market, see, sent, watcher } = start({}, broke)
+    see(sent(1100, "bid", "0.4 5"))
+    market.set("ask", "0.43 0")
+    market.setLastTrade("0.440")
+    assert.strictEqual(see(market.snapshot(other, 1200, "trade")), "pending")
+    for (const level of ["0.44 1", "0.45 1", "0.46 1", "0.47 1", "0.48 1", "0.3 1"]) see(trade(1240, level))
+    assert.deepStrictEqual(watcher.expire(1250), [])
+    assert.deepStrictEqual(watcher.expire(1500), [])
+  })
+
+  it("nor does a change of the tick size", () => {
+    const { market, see, sent, watcher } = start({}, broke)
+    see(sent(1100, "bid", "0.4 5"))
+    market.setTick("0.001")
+    see(tickSize(1150, "0.001"))
+    assert.deepStrictEqual(watcher.expire(9999), [])
+    assert.strictEqual(see(sent(10_000, "bid", "0.411 2"), true), "verified")
+  })
+
+  it("a fresh book ends what was put off, and so does the end of its subscription", () => {
+    const { market, see, sent, watcher } = start({}, broke)
+    see(sent(1100, "bid", "0.4 5", "nonsense"))
+    see(market.snapshot(id, 1100, "rest"))
+    assert.deepStrictEqual(watcher.judge(9999), [])
+    see(sent(1200, "bid", "0.4 6"))
+    watcher.forget(id)
+    assert.deepStrictEqual(watcher.judge(9999), [])
+  })
+})
+
+/** What the venue does next: an operation on so many levels, a trade, or nothing; and what of it is lost. */
+const step = fc.record({
+  what: fc.constantFrom("operation", "operation", "operation", "trade", "pause"),
+  wait: fc.constantFrom(0, 1, 7, 60, 200),
+  prices: fc.array(fc.integer({ min: 20, max: 40 }), { minLength: 1, maxLength: 4 }),
+  size: fc.integer({ min: 0, max: 50 }),
+  isLost: fc.boolean()
+})
+
+describe("over any history, whatever the budget", () => {
+  const budget = fc.record({
+    levelsPerMilli: fc.constantFrom(0, 1, 4),
+    mostLevels: fc.constantFrom(0, 40),
+    sweepLevels: fc.constantFrom(1, 1_000)
+  })
+  type Step = typeof step extends fc.Arbitrary<infer A> ? A : never
+  const play = (steps: ReadonlyArray<Step>, loses: boolean, of: Verifier.VerifierOptions) => {
+    const { market, see, watcher } = start({}, of)
+    const judged: Array<InstrumentId> = []
+    const contradicted: Array<Verdict> = []
+    const truth = OrderBook.empty()
+    OrderBook.applySnapshot(truth, levels("0.4 10, 0.41 20"), levels("0.43 30, 0.45 40"))
+    const text = (book: OrderBook.OrderBook) =>
+      JSON.stringify([OrderBook.levels(book, "bid"), OrderBook.levels(book, "ask")])
+    /** The venue's book as of the last message that came. */
+    let said = text(truth)
+    const isTrue = () => said === text(watcher.books.get(id)!)
+    let now = 1_100
+    let swept = now
+    const look = (verdict: Verdict) => {
+      if (verdict === "mismatch") contradicted.push(verdict)
+      if (verdict === "verified") assert.isTrue(isTrue(), "no book is called proved that is not the venue's")
+    }
+    const sweep = () => {
+      for (; swept + 100 <= now; swept += 100) {
+        for (const { instrumentId, why } of watcher.judge(swept + 100)) {
+          if (why !== undefined) judged.push(instrumentId)
+          else if (instrumentId === id) assert.isTrue(isTrue(), "nor by a sweep")
+        }
+      }
+    }
+    for (const { isLost, prices, size, wait, what } of steps) {
+      now += wait
+      sweep()
+      if (what === "trade") {
+        OrderBook.applyChange(truth, "ask", levels("0.43 1")[0]!.price, 0 as never)
+        market.set("ask", "0.43 0")
+        market.setLastTrade("0.430")
+        said = text(truth)
+        look(see(market.snapshot(id, ++now, "trade")))
+        look(see(market.snapshot(other, now, "trade")))
+        see(trade(now, "0.43 1", { receivedTime: now }))
+        now++
+      } else if (what === "operation") {
+        now++
+        const texts = [...new Set(prices)].map((price, i) => `0.${price} ${size === 0 ? 0 : size + i}`)
+        for (const one of texts) {
+          const [level] = levels(one)
+          OrderBook.applyChange(truth, "bid", level!.price, level!.size)
+          market.set("bid", one)
+        }
+        const hash = market.hash(id, now)
+        texts.forEach((one, i) => {
+          if (loses && isLost && i === 0) return
+          said = text(truth)
+          look(see(change(now, "bid", one, { hash, receivedTime: now })))
+        })
+      }
+    }
+    for (let i = 0; i < 40; i++) {
+      now += 100
+      sweep()
+    }
+    return { judged, contradicted, isTrue }
+  }
+
+  it("nothing is held against books of which nothing was lost", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), budget, (steps, of) => {
+        const { contradicted, isTrue, judged } = play(steps, false, of)
+        assert.deepStrictEqual([...judged, ...contradicted], [])
+        assert.isTrue(isTrue())
+      })
+    )
+  })
+
+  it("a book that is not the venue's any more and of which a message came since is found out", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), budget, (steps, of) => {
+        const last = { what: "operation", wait: 300, prices: [21], size: 99, isLost: false }
+        const { contradicted, isTrue, judged } = play([...steps, last], true, of)
+        if (!isTrue()) assert.isAbove(judged.length + contradicted.length, 0)
+      })
+    )
   })
 })

@@ -123,9 +123,17 @@ export interface Watch {
    * type without a channel is itself a deviation.
    */
   readonly message: (type: string, message: unknown, now: number, isUnusable?: boolean) => void
+  /**
+   * Counts a message of which nothing but its type is known, unless it is one of those that are compared: then it does
+   * nothing and gives `false`, and the message has yet to be read and told of.
+   */
+  readonly passes: (type: string) => boolean
   /** Compares an answer that is about to be decoded with this Schema, if it is one of those that are watched. */
   readonly answer: (schema: unknown, body: unknown, now: number) => void
 }
+
+/** Of messages: watches nothing. */
+export const unwatched: Pick<Watch, "message" | "passes"> = { message: () => {}, passes: () => true }
 
 /** Of a frequent type, so many are compared from the start of the process, and then every n-th. */
 const ALL_OF_FIRST = 1_000
@@ -142,6 +150,9 @@ export const watch = (registry: Registry, venue: string, { answers, messages }: 
     Array.from(answers, ([schema, [name, channel]]) => [schema, [name, counted(channel)] as const])
   )
 
+  const isDue = ({ count, isFrequent }: ReturnType<typeof counted>): boolean =>
+    !isFrequent || count < ALL_OF_FIRST || count % EVERY === 0
+
   const look = (
     name: string,
     channel: ReturnType<typeof counted>,
@@ -149,8 +160,9 @@ export const watch = (registry: Registry, venue: string, { answers, messages }: 
     now: number,
     isUnusable: boolean
   ): void => {
-    const count = channel.count++
-    if (channel.isFrequent && count >= ALL_OF_FIRST && count % EVERY !== 0 && !isUnusable) return
+    const isCompared = isUnusable || isDue(channel)
+    channel.count++
+    if (!isCompared) return
     const { shape } = channel
     if (!shape.fits(value)) {
       shape.explain(value, "", (path, kind, found) => registry.note(venue, name, path, kind, found, now))
@@ -161,6 +173,12 @@ export const watch = (registry: Registry, venue: string, { answers, messages }: 
       const channel = byType.get(type)
       if (channel === undefined) registry.note(venue, type, "", "unknown", message, now)
       else look(type, channel, message, now, isUnusable)
+    },
+    passes: (type) => {
+      const channel = byType.get(type)
+      if (channel === undefined || isDue(channel)) return false
+      channel.count++
+      return true
     },
     answer: (schema, body, now) => {
       const found = bySchema.get(schema)

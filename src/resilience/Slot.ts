@@ -20,9 +20,9 @@ export const makeTally = (): Tally => ({ messages: new Map(), errors: new Map() 
 /** Names come from outside: a map, never an object's keys, and a bound against a sender who makes them up. */
 const MAX_KINDS = 64
 
-export const count = (counts: Map<string, number>, key: string): void => {
+export const count = (counts: Map<string, number>, key: string, times = 1): void => {
   const name = counts.has(key) || counts.size < MAX_KINDS ? key : "other"
-  counts.set(name, (counts.get(name) ?? 0) + 1)
+  counts.set(name, (counts.get(name) ?? 0) + times)
 }
 
 export interface Slot {

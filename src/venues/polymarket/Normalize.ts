@@ -136,8 +136,7 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
     assetId: unknown = entry["asset_id"]
   ): BookChange | undefined => {
     const known = instrument(text(assetId, `${path}asset_id`))
-    const event: Omit<BookChange, "instrumentId"> = {
-      _tag: "BookChange",
+    const event = {
       side: bookSide(entry["side"], `${path}side`),
       price: levelPrice(entry["price"], `${path}price`),
       size: size(entry["size"], `${path}size`),
@@ -148,7 +147,7 @@ export const makeDecoder = (context: DecoderContext): Decoder => {
       bestBid: best(entry["best_bid"], `${path}best_bid`),
       bestAsk: best(entry["best_ask"], `${path}best_ask`)
     }
-    return known === undefined ? undefined : { instrumentId: known.id, ...event }
+    return known === undefined ? undefined : { _tag: "BookChange", instrumentId: known.id, ...event }
   }
 
   const priceChange = (message: Json, receivedTime: number): ReadonlyArray<FeedEvent> => {

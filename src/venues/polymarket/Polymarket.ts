@@ -41,6 +41,6 @@ export const make = (
         requestsPerSecond: COMPARISONS_PER_SECOND
       },
       feed: yield* Feed.make(config, rest, observers),
-      protocol: (state) => Protocol.make(observers, state, drift.message)
+      protocol: (state) => Protocol.make(observers, state, drift)
     }
   })

@@ -1,10 +1,12 @@
 /** How Polymarket's inputs are read: frames by a decoder for each connection, books of REST beside them. */
 import { Either } from "effect"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
-import type { Watch } from "../../resilience/DriftLog.ts"
+import { unwatched, type Watch } from "../../resilience/DriftLog.ts"
+import { count } from "../../resilience/Slot.ts"
 import { type Connections, type Observer, type Observers, reading, unobserved } from "../Protocol.ts"
 import type { Protocol } from "../Venue.ts"
 import { makeDecoder, restSnapshot } from "./Normalize.ts"
+import { Scanner } from "./Scanner.ts"
 import * as Verifier from "./Verifier.ts"
 import type { RestBook } from "./Wire.ts"
 
@@ -15,11 +17,13 @@ interface State {
 
 const begin = (): State => ({ connections: new Map(), verifier: Verifier.memory() })
 
-/** `onMessage` follows the messages themselves, whoever runs their connection. */
+const PRICE_CHANGE = "price_change"
+
+/** `watch` follows the messages themselves, whoever runs their connection. */
 export const make = (
   observers: Observers<Observer>,
   restored?: unknown,
-  onMessage: Watch["message"] = () => {}
+  watch: Pick<Watch, "message" | "passes"> = unwatched
 ): Protocol => {
   const state = (restored as State | undefined) ?? begin()
   return {
@@ -30,16 +34,25 @@ export const make = (
       begin: () => null,
       reader: ({ instruments, name }) => {
         const observer = observers.get(name) ?? unobserved()
+        const { tally } = observer
+        const scanner = new Scanner(instruments)
         const decode = makeDecoder({
           connection: name,
           instrument: (assetId) => instruments.get(assetId),
           instruments: () => instruments.values(),
           ...observer,
-          onMessage
+          onMessage: watch.message
         })
         return ({ frames, receivedTime }, out: Array<FeedEvent>) => {
           const from = out.length
-          for (const frame of frames) decode(frame.toString("utf8"), receivedTime, out)
+          let scanned = 0
+          for (const frame of frames) {
+            if (scanner.scan(frame) && watch.passes(PRICE_CHANGE)) {
+              scanner.push(receivedTime, out)
+              scanned++
+            } else decode(frame.toString("utf8"), receivedTime, out)
+          }
+          if (scanned > 0) count(tally.messages, PRICE_CHANGE, scanned)
           observer.onEvents(out, from, receivedTime)
         }
       },

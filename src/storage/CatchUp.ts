@@ -8,8 +8,9 @@ import type { Tape } from "../tape/Tape.ts"
 import * as Coverage from "./Coverage.ts"
 import { HALF, type LiveRows, type Point } from "./LiveRows.ts"
 import { gapRows, lostStretch } from "./Losses.ts"
-import { type Outbox, weightOf } from "./Outbox.ts"
+import type { Outbox } from "./Outbox.ts"
 import type { RowLedger } from "./RowLedger.ts"
+import { weightOf } from "./Rows.ts"
 import * as TapeRows from "./TapeRows.ts"
 
 export interface CatchUpOptions extends TapeRows.Recording {
@@ -43,7 +44,7 @@ export const catchUp = ({ ledger, live, outbox, portion, tape, ...recording }: C
           const load = weightOf(rows)
           return Effect.zipRight(
             outbox.until(() => outbox.fits(load, HALF)),
-            Effect.sync(() => outbox.put(rows, mark))
+            Effect.sync(() => outbox.put(rows, mark, load))
           )
         },
         lose

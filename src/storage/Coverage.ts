@@ -65,14 +65,29 @@ export const at = (coverage: Coverage, time: number): ReadonlyArray<VenueCoverag
   Array.from(coverage.begins, ([venue, begin]) => ({ venue, begin, wholeUntil: wholeUntil(coverage, venue, time) }))
 
 /** What holds once these rows, and all before them, are stored. Venues whose books have not begun are left out. */
-export const after = (coverage: Coverage, rows: ReadonlyArray<Row>): ReadonlyArray<VenueCoverage> => {
-  const last = new Map<string, number>()
-  for (const row of rows) {
-    const venue = venueOfRow(row)
-    last.set(venue, Math.max(last.get(venue) ?? 0, row.receivedTime))
-  }
-  return Array.from(last).flatMap(([venue, time]) => {
+export const after = (coverage: Coverage, rows: ReadonlyArray<Row>): ReadonlyArray<VenueCoverage> =>
+  Array.from(lastTimes(coverage, rows)).flatMap(([venue, time]) => {
     const begin = coverage.begins.get(venue)
     return begin === undefined ? [] : [{ venue, begin, wholeUntil: wholeUntil(coverage, venue, time) }]
   })
+
+/**
+ * When the last row of each venue was received. Backwards, so that most rows are passed over by their time alone: they
+ * are no later than what was found of every venue.
+ */
+const lastTimes = ({ begins }: Coverage, rows: ReadonlyArray<Row>): ReadonlyMap<string, number> => {
+  const last = new Map<string, number>()
+  let passed = Number.NEGATIVE_INFINITY
+  let [prefix, time] = [":", Number.NEGATIVE_INFINITY]
+  for (let i = rows.length - 1; i >= 0; i--) {
+    const row = rows[i]!
+    if (row.receivedTime <= passed) continue
+    if (row.receivedTime <= time && row.instrumentId?.startsWith(prefix)) continue
+    const venue = venueOfRow(row)
+    prefix = `${venue}:`
+    time = Math.max(last.get(venue) ?? 0, row.receivedTime)
+    last.set(venue, time)
+    passed = Math.min(...Array.from(begins.keys(), (one) => last.get(one) ?? Number.NEGATIVE_INFINITY))
+  }
+  return last
 }

@@ -6,10 +6,10 @@
 import type { Batch } from "../bus/Bus.ts"
 import type { Coverage } from "./Coverage.ts"
 import { Mapping } from "./Mapping.ts"
-import { type Outbox, weightOf } from "./Outbox.ts"
+import type { Outbox } from "./Outbox.ts"
 import type { Mark } from "./RowBuffer.ts"
 import type { RowLedger } from "./RowLedger.ts"
-import type { Row } from "./Rows.ts"
+import { type Row, weightOf } from "./Rows.ts"
 
 /** What is known at a record, without its rows. */
 export interface Point {
@@ -138,8 +138,9 @@ export class LiveRows {
     if (tape === undefined) return outbox.force(rows, mark)
     switch (this.keeping._tag) {
       case "all": {
-        if (!outbox.fits(weightOf(rows))) return this.fallBehind(before)
-        outbox.put(rows, mark)
+        const load = weightOf(rows)
+        if (!outbox.fits(load)) return this.fallBehind(before)
+        outbox.put(rows, mark, load)
         if (!this.rotationRequested && outbox.fullness >= NEARLY_FULL) {
           this.rotationRequested = true
           tape.requestRotation()

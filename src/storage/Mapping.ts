@@ -16,10 +16,17 @@ interface State {
 }
 
 /** To be raised with every change of what is remembered, or of what rows it leads to. */
-const VERSION = 1
+const VERSION = 2
 
-const isState = (value: unknown): value is State =>
-  typeof value === "object" && value !== null && "version" in value && value.version === VERSION
+/** What was saved, in this version's terms; `undefined` when it is of one that cannot be read. */
+const read = (saved: unknown): State | undefined => {
+  if (typeof saved !== "object" || saved === null || !("version" in saved)) return undefined
+  if (saved.version === VERSION) return saved as State
+  // The first version differs in how it remembers, not in the rows that follow.
+  if (saved.version !== 1) return undefined
+  const first = saved as Omit<State, "memory"> & { readonly memory: RowMapper.FirstMemory }
+  return { ...first, version: VERSION, memory: RowMapper.ofFirst(first.memory) }
+}
 
 export class Mapping {
   private readonly state: State
@@ -38,8 +45,8 @@ export class Mapping {
   /** From what was saved; `undefined` when this version cannot read it. */
   static restore(bytes: Uint8Array): Mapping | undefined {
     try {
-      const state: unknown = deserialize(bytes)
-      return isState(state) ? new Mapping(state) : undefined
+      const state = read(deserialize(bytes))
+      return state === undefined ? undefined : new Mapping(state)
     } catch {
       return undefined
     }
@@ -65,11 +72,12 @@ export class Mapping {
 
   /** Appends the rows of events. Gives what it stumbled over, by event: a fault in one must not stop the others. */
   map(events: ReadonlyArray<MarketEvent>, rows: Array<Row>): ReadonlyArray<unknown> {
+    const { state } = this
     const faults: Array<unknown> = []
     for (const event of events) {
       try {
-        this.state.time = event.receivedTime
-        this.state.coverage = Coverage.see(this.state.coverage, event)
+        state.time = event.receivedTime
+        state.coverage = Coverage.see(state.coverage, event)
         this.mapper(event, rows)
       } catch (cause) {
         faults.push(cause)

@@ -29,8 +29,10 @@ export class Digest {
 
   /** An integer up to 2^53 in size. */
   number(value: number): this {
-    this.mix(value | 0)
-    this.mix(Math.floor(value / 0x1_0000_0000) | 0)
+    const low = value | 0
+    this.mix(low)
+    // Most fit 32 bits, of which the rest are the sign.
+    this.mix(low === value ? low >> 31 : Math.floor(value / 0x1_0000_0000) | 0)
     return this
   }
 
@@ -51,16 +53,22 @@ export class Digest {
   }
 }
 
+/** The contents that a slot took on, in order; a single one stands for itself. */
+type History = number | Array<number>
+
 /**
  * What had come within one millisecond of the venue's clock: by slot (a level), the contents it took on, in order.
- * Plain data, so that it can be put away and taken up again.
+ * Plain data, so that it can be put away and taken up again. Mostly there is one, which needs no map.
  */
 export interface Moment {
   time: number
-  readonly seen: Map<number, Array<number>>
+  slot: number
+  content: number
+  /** All of them, the first included, once there are several. */
+  seen: Map<number, History> | undefined
 }
 
-export const moment = (): Moment => ({ time: Number.NaN, seen: new Map() })
+export const moment = (): Moment => ({ time: Number.NaN, slot: 0, content: 0, seen: undefined })
 
 /**
  * Notes a content, and counts how often it had come and gone within the millisecond. What follows on itself is the same
@@ -71,11 +79,24 @@ export const moment = (): Moment => ({ time: Number.NaN, seen: new Map() })
 export const occurrence = (moment: Moment, time: number, slot: number, content: number): number => {
   if (time !== moment.time) {
     moment.time = time
-    moment.seen.clear()
+    moment.slot = slot
+    moment.content = content
+    if (moment.seen !== undefined && moment.seen.size > 0) moment.seen.clear()
+    return 0
+  }
+  if (moment.seen === undefined || moment.seen.size === 0) {
+    if (slot === moment.slot && content === moment.content) return 0
+    moment.seen ??= new Map()
+    moment.seen.set(moment.slot, moment.content)
   }
   const earlier = moment.seen.get(slot)
   if (earlier === undefined) {
-    moment.seen.set(slot, [content])
+    moment.seen.set(slot, content)
+    return 0
+  }
+  if (earlier === content) return 0
+  if (typeof earlier === "number") {
+    moment.seen.set(slot, [earlier, content])
     return 0
   }
   if (earlier[earlier.length - 1] !== content) earlier.push(content)

@@ -3,7 +3,7 @@ import { Effect, Metric } from "effect"
 import { overflowRow } from "./Losses.ts"
 import { type Mark, RowBuffer, type Taken } from "./RowBuffer.ts"
 import type { RowLedger } from "./RowLedger.ts"
-import { type Row, weight } from "./Rows.ts"
+import { type Row, weightOf } from "./Rows.ts"
 
 const rowsBuffered = Metric.gauge("parallax_rows_buffered", { description: "Rows in memory that are not stored yet" })
 
@@ -65,9 +65,9 @@ export class Outbox {
     return this.buffer.fits(rows, share)
   }
 
-  /** Adds the rows of a record, which may be none. */
-  put(rows: ReadonlyArray<Row>, mark: Mark): void {
-    this.buffer.push(rows, mark)
+  /** Adds the rows of a record, which may be none, and weigh `load`. */
+  put(rows: ReadonlyArray<Row>, mark: Mark, load = weightOf(rows)): void {
+    this.buffer.push(rows, mark, load)
     this.last = Math.max(this.last, mark.ordinal)
     this.ledger.receive(rows.length)
     this.note()
@@ -134,6 +134,3 @@ export class Outbox {
     if (this.isIdle) this.ledger.reach(this.last)
   }
 }
-
-/** What rows weigh in memory together. */
-export const weightOf = (rows: ReadonlyArray<Row>): number => rows.reduce((sum, row) => sum + weight(row), 0)

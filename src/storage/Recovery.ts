@@ -13,9 +13,8 @@ import type { Batch } from "./BatchStore.ts"
 import type { Coverage } from "./Coverage.ts"
 import type { RowStore } from "./FlushTransaction.ts"
 import { gapRows, lostRecords } from "./Losses.ts"
-import { weightOf } from "./Outbox.ts"
 import type { RowLedger } from "./RowLedger.ts"
-import { type Row, venueOf } from "./Rows.ts"
+import { type Row, venueOf, weightOf } from "./Rows.ts"
 import type { Progress } from "./RunTable.ts"
 import * as TapeRows from "./TapeRows.ts"
 
@@ -72,10 +71,12 @@ const derive = (options: RecoveryOptions, run: Run, progress: Progress): Effect.
     const key = { tape: run.run, startedAt: Math.floor(run.run / 1000) }
     const keep = storeIn(store.run(key))
     let rows: Array<Row> = []
+    let load = 0
     const flush = (more: Omit<Batch, "rows">) =>
       Effect.suspend(() => {
         const batch = { ...more, rows }
         rows = []
+        load = 0
         ledger.receive(batch.rows.length)
         return keep(batch, size.limit)
       })
@@ -88,7 +89,8 @@ const derive = (options: RecoveryOptions, run: Run, progress: Progress): Effect.
         put: (made, { coverage, ordinal }) =>
           Effect.suspend(() => {
             for (const row of made) rows.push(row)
-            return weightOf(rows) >= size.limit ? flush({ position: ordinal, coverage }) : Effect.void
+            load += weightOf(made)
+            return load >= size.limit ? flush({ position: ordinal, coverage }) : Effect.void
           }),
         lose: (count) => {
           ledger.receive(count)

@@ -4,7 +4,7 @@
  */
 import { type Coverage, none } from "./Coverage.ts"
 import type { Overflow } from "./Losses.ts"
-import { type Row, venueOfRow, weight } from "./Rows.ts"
+import { type Row, venueOfRow, weight, weightOf } from "./Rows.ts"
 
 /** What holds after the last row of a record. */
 export interface Mark {
@@ -71,13 +71,11 @@ export class RowBuffer {
     return load === 0 || load + weight <= this.capacity * share
   }
 
-  /** Appends the rows of one record, or of several up to that of the mark. */
-  push(rows: ReadonlyArray<Row>, mark: Mark): void {
+  /** Appends the rows of one record, or of several up to that of the mark. `load` is what they weigh. */
+  push(rows: ReadonlyArray<Row>, mark: Mark, load = weightOf(rows)): void {
     const before = this.pushed
-    for (const row of rows) {
-      this.rows.push(row)
-      this.waiting += weight(row)
-    }
+    for (const row of rows) this.rows.push(row)
+    this.waiting += load
     this.pushed += rows.length
     const last = this.stretches.at(-1)
     if (last !== undefined && (last.end === this.pushed || this.pushed - last.start <= STRETCH_ROWS)) {
@@ -89,7 +87,9 @@ export class RowBuffer {
   trim(): number {
     let dropped = 0
     while (this.waiting + this.held > this.capacity && this.size > 0) {
-      this.lose(this.shift())
+      const row = this.rows[this.head]!
+      this.remove(1, weight(row))
+      this.lose(row)
       dropped++
     }
     return dropped
@@ -97,12 +97,15 @@ export class RowBuffer {
 
   /** Takes the oldest rows, up to a weight, at least one. They count as held until {@link settle}. */
   take(limit: number): Taken {
-    const rows: Array<Row> = []
-    while (this.size > 0 && (rows.length === 0 || this.held + weight(this.rows[this.head]!) <= limit)) {
-      const row = this.shift()
-      this.held += weight(row)
-      rows.push(row)
+    let [count, load] = [0, 0]
+    for (; count < this.size; count++) {
+      const more = weight(this.rows[this.head + count]!)
+      if (count > 0 && this.held + load + more > limit) break
+      load += more
     }
+    const rows = this.rows.slice(this.head, this.head + count) as Array<Row>
+    this.remove(count, load)
+    this.held += load
     const position = this.pass()
     const broken = this.stretches[0]
     const isBroken = broken !== undefined && broken.start < this.pushed - this.size
@@ -132,15 +135,20 @@ export class RowBuffer {
     return last.mark.ordinal
   }
 
-  private shift(): Row {
-    const row = this.rows[this.head]!
-    this.rows[this.head++] = undefined
-    this.waiting -= weight(row)
+  /** Removes the oldest rows. */
+  private remove(count: number, load: number): void {
+    this.waiting -= load
+    if (count === this.size) {
+      this.rows = []
+      this.head = 0
+      return
+    }
+    this.rows.fill(undefined, this.head, this.head + count)
+    this.head += count
     if (this.head > 1024 && this.head * 2 > this.rows.length) {
       this.rows = this.rows.slice(this.head)
       this.head = 0
     }
-    return row
   }
 
   private lose(row: Row): void {

@@ -38,6 +38,37 @@ export interface Memory {
   readonly instruments: Map<InstrumentId, InstrumentMemory>
 }
 
+interface FirstMoment {
+  readonly time: number
+  readonly seen: Map<number, Array<number>>
+}
+
+/** A memory as the first version of the program saved it. */
+export interface FirstMemory {
+  readonly sequence: number
+  readonly instruments: ReadonlyMap<
+    InstrumentId,
+    Omit<InstrumentMemory, "changes" | "quotes" | "snapshots"> &
+      Readonly<Record<"changes" | "quotes" | "snapshots", FirstMoment>>
+  >
+}
+
+export const ofFirst = ({ instruments, sequence }: FirstMemory): Memory => ({
+  sequence,
+  instruments: new Map(
+    Array.from(instruments, ([id, { changes, quotes, snapshots, trouble, wasLive }]) => {
+      const moments = {
+        changes: ofFirstMoment(changes),
+        quotes: ofFirstMoment(quotes),
+        snapshots: ofFirstMoment(snapshots)
+      }
+      return [id, { ...moments, wasLive, trouble }]
+    })
+  )
+})
+
+const ofFirstMoment = ({ seen, time }: FirstMoment): Moment => ({ ...noMoment(), time, seen })
+
 export const noMemory = (): Memory => ({ sequence: 0, instruments: new Map() })
 
 /** Appends the rows of an event. */
@@ -61,14 +92,6 @@ export const make = (memory: Memory = noMemory()): RowMapper => {
     const again = occurrence(moment, time, 0, digest.high * 0x10_0000 + (digest.low >>> 12))
     digest.number(again)
   }
-  const tick = (event: BookSnapshot | BookChange | Trade | BestChanged) => ({
-    sequence: ++memory.sequence,
-    instrumentId: event.instrumentId,
-    venueTime: event.venueTime,
-    receivedTime: event.receivedTime,
-    high: digest.high,
-    low: digest.low
-  })
   const moment = (
     event: { readonly receivedTime: number; readonly venue: string; readonly connection?: string },
     kind: FeedEventRow["kind"],
@@ -95,26 +118,76 @@ export const make = (memory: Memory = noMemory()): RowMapper => {
     for (const { price, size } of bids) digest.number(price).number(size)
     for (const { price, size } of asks) digest.number(price).number(size)
     count(memoryOf(event.instrumentId).snapshots, event.venueTime)
-    return { table: "book_snapshots", ...tick(event), source: event.source, hash: event.hash, bids, asks }
+    return {
+      table: "book_snapshots",
+      sequence: ++memory.sequence,
+      instrumentId: event.instrumentId,
+      venueTime: event.venueTime,
+      receivedTime: event.receivedTime,
+      high: digest.high,
+      low: digest.low,
+      source: event.source,
+      hash: event.hash,
+      bids,
+      asks
+    }
   }
   const change = (event: BookChange): Row => {
-    const { side, price, size, bestBid, bestAsk, hash } = event
+    const { side, price, size } = event
     const level = price * 2 + (side === "bid" ? 0 : 1)
     const again = occurrence(memoryOf(event.instrumentId).changes, event.venueTime, level, size)
     digest.start().number(level).number(size).number(again)
-    return { table: "book_changes", ...tick(event), side, price, size, bestBid, bestAsk, hash }
+    return {
+      table: "book_changes",
+      sequence: ++memory.sequence,
+      instrumentId: event.instrumentId,
+      venueTime: event.venueTime,
+      receivedTime: event.receivedTime,
+      high: digest.high,
+      low: digest.low,
+      side,
+      price,
+      size,
+      bestBid: event.bestBid,
+      bestAsk: event.bestAsk,
+      hash: event.hash
+    }
   }
   // Two fills of one settlement that agree in everything cannot be told from one that was sent twice.
   const trade = (event: Trade): Row => {
     const { price, size, takerSide, tradeId } = event
     digest.start().number(price).number(size).text(takerSide).text(tradeId)
-    return { table: "trades", ...tick(event), price, size, takerSide, tradeId }
+    return {
+      table: "trades",
+      sequence: ++memory.sequence,
+      instrumentId: event.instrumentId,
+      venueTime: event.venueTime,
+      receivedTime: event.receivedTime,
+      high: digest.high,
+      low: digest.low,
+      price,
+      size,
+      takerSide,
+      tradeId
+    }
   }
   const quote = (event: BestChanged): Row => {
     const { bid, bidSize, ask, askSize } = event
     digest.start().number(bid).number(bidSize).number(ask).number(askSize)
     count(memoryOf(event.instrumentId).quotes, event.venueTime)
-    return { table: "best_quotes", ...tick(event), bid, bidSize, ask, askSize }
+    return {
+      table: "best_quotes",
+      sequence: ++memory.sequence,
+      instrumentId: event.instrumentId,
+      venueTime: event.venueTime,
+      receivedTime: event.receivedTime,
+      high: digest.high,
+      low: digest.low,
+      bid,
+      bidSize,
+      ask,
+      askSize
+    }
   }
   /** That a book which was never live is stale goes without saying. */
   const status = (event: BookStatusChanged): FeedEventRow | undefined => {

@@ -105,3 +105,10 @@ const LEVELS_PER_ROW = 4
 /** How many rows a row counts for where rows are limited for memory's sake. */
 export const weight = (row: Row): number =>
   row.table === "book_snapshots" ? 1 + Math.ceil((row.bids.length + row.asks.length) / LEVELS_PER_ROW) : 1
+
+/** What rows weigh together. */
+export const weightOf = (rows: ReadonlyArray<Row>): number => {
+  let sum = 0
+  for (const row of rows) sum += weight(row)
+  return sum
+}

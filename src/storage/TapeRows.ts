@@ -10,9 +10,8 @@ import { type Record, type State, TapeError, type TapeReader } from "../tape/Tap
 import * as Coverage from "./Coverage.ts"
 import { gapRows, type Known, lostStretch } from "./Losses.ts"
 import { Mapping } from "./Mapping.ts"
-import { weightOf } from "./Outbox.ts"
 import type { Mark } from "./RowBuffer.ts"
-import type { Row } from "./Rows.ts"
+import { type Row, weightOf } from "./Rows.ts"
 import type { Progress } from "./RunTable.ts"
 
 /** How long it derives, in milliseconds, before others have their turn. */

@@ -67,6 +67,65 @@ describe("a mapping", () => {
     )
   })
 
+  it("goes on from what the first version saved", () => {
+    const { receivedTime, venueTime } = Events.change()
+    const moment = (...seen: ReadonlyArray<readonly [number, ReadonlyArray<number>]>) => ({
+      time: seen.length === 0 ? Number.NaN : venueTime,
+      seen: new Map(seen)
+    })
+    const [five, six] = [Events.size("5"), Events.size("6")]
+    const slot = Events.price("0.41") * 2
+    const memory = {
+      changes: moment([slot, [five, six]]),
+      quotes: moment(),
+      snapshots: moment(),
+      wasLive: true,
+      trouble: undefined
+    }
+    const saved = {
+      version: 1,
+      memory: { sequence: 2, instruments: new Map([[instrument, memory]]) },
+      coverage: { begins: new Map(), down: new Map() },
+      time: receivedTime
+    }
+    const changes = [five, six, five].map((size) => Events.change({ size }))
+    const whole: Array<Row> = []
+    Mapping.begin().map(changes, whole)
+    const rest: Array<Row> = []
+    const mapping = Mapping.restore(serialize(saved))
+    mapping?.map(changes.slice(2), rest)
+    assert.deepStrictEqual(rest, whole.slice(2))
+  })
+
+  it("gives rows the digests that are in databases already", () => {
+    const rows: Array<Row> = []
+    const large = 3_000_000_000_000_000 as Size
+    Mapping.begin().map(
+      [
+        Events.change(),
+        Events.change({ size: large }),
+        Events.change(),
+        Events.quotes(),
+        Events.trade(),
+        Events.trade({ tradeId: null, takerSide: null }),
+        Events.snapshot()
+      ],
+      rows
+    )
+    assert.deepStrictEqual(
+      rows.map((row) => row.table !== "feed_events" && [row.high, row.low]),
+      [
+        [-1578503122, 1936475039],
+        [221754640, -1863923440],
+        [-168817883, 1697357854],
+        [909391629, -60883079],
+        [-560478295, -1849166481],
+        [605464713, 1788787919],
+        [903750851, -614021238]
+      ]
+    )
+  })
+
   it("does not take up what another version saved, or what is no state", () => {
     assert.isUndefined(Mapping.restore(serialize({ version: 0 })))
     assert.isUndefined(Mapping.restore(serialize("anything")))

@@ -259,7 +259,7 @@ export const tapedWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
       yield* killed.collector.publish(...changes(20, 61))
       killed.tape.kill()
       killed.connection.kill()
-      tape.replaceStates(serialize({ version: 2 }))
+      tape.replaceStates(serialize({ version: 0 }))
       world.setWeather("fair")
       const next = yield* Model.start(world, runOf(epoch + 5000))
       yield* next.collector.publish(snapshot({ receivedTime: epoch + 9000, venueTime: epoch + 9000 }))

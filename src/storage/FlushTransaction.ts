@@ -1,7 +1,10 @@
 /**
- * One batch of rows into the database, in one transaction, by the fastest way there is: binary COPY into a table of the
- * session's own, from there into the table proper, leaving out what is there already. With the rows goes how far their
- * run has come on the tape, so that what a killed process left undone is known to the record.
+ * One batch of rows into the database, in one transaction. With the rows goes how far their run has come on the tape, so
+ * that what a killed process left undone is known to the record.
+ *
+ * Rows that are there already are left out, which costs twice what rows do that are only added. So the frequent ones are
+ * only added as long as nothing speaks against it: the batch before was committed, and none of it was there. If one is
+ * there after all, the natural key refuses the whole, and it is stored the other way.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -10,9 +13,11 @@ import type { InstrumentId } from "../domain/Market.ts"
 import { CopySink } from "./CopySink.ts"
 import type { VenueCoverage } from "./Coverage.ts"
 import { Database } from "./Database.ts"
-import { columnList, encode } from "./RowEncoder.ts"
+import { encode } from "./RowEncoder.ts"
+import * as RowInsert from "./RowInsert.ts"
 import type { Row, Table } from "./Rows.ts"
 import * as RunTable from "./RunTable.ts"
+import { isDuplicate } from "./SqlFault.ts"
 
 /** A row holds what its table cannot, such as a time that is none. */
 export class RowUnwritable extends Data.TaggedError("RowUnwritable")<{ readonly cause: unknown }> {
@@ -48,27 +53,20 @@ export interface RowStore {
   readonly run: (key: RunTable.RunKey) => FlushTransaction
 }
 
-const rowCount = (raw: unknown): number => (raw as { readonly rowCount?: number | null }).rowCount ?? 0
-
-const staging = (table: Table): string => `staged_${table}`
-
-const distinctInstruments = (rows: ReadonlyArray<Row>): ReadonlySet<InstrumentId> => {
-  const ids = new Set<InstrumentId>()
-  for (const row of rows) if (row.instrumentId !== null) ids.add(row.instrumentId)
-  return ids
-}
+/** Tables to which most rows go, and of which a venue hardly ever says one twice. */
+const isFrequent = (table: Table): boolean => table === "book_changes" || table === "best_quotes"
 
 export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Database> = Effect.gen(function* () {
   const sql = yield* SqlClient
   const sink = yield* CopySink
   const database = yield* Database
+  const insert = RowInsert.make(sql, sink)
   const numbers = new Map<InstrumentId, number>()
 
   /** Gives new instruments their numbers. They count once the transaction is committed. */
   const number = (ids: ReadonlySet<InstrumentId>) =>
     Effect.gen(function* () {
-      const unknown = [...ids].filter((id) => !numbers.has(id)).sort()
-      if (unknown.length === 0) return new Map<InstrumentId, number>()
+      const unknown = [...ids].sort()
       yield* sql`
         INSERT INTO outcomes (instrument_id, venue, venue_instrument_id)
         SELECT id, split_part(id, ':', 1), substr(id, strpos(id, ':') + 1)
@@ -77,54 +75,63 @@ export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Databas
         ON CONFLICT (instrument_id) DO NOTHING`
       const found = yield* sql<{ readonly id: InstrumentId; readonly no: number }>`
         SELECT instrument_id AS id, no FROM outcomes WHERE instrument_id = ANY(${unknown}::text[])`
-      return new Map(found.map(({ id, no }) => [id, no]))
+      return found.map(({ id, no }) => [id, no] as const)
     })
 
-  const insert = (table: Table, bytes: Uint8Array) => {
-    const columns = columnList(table)
-    return sink
-      .copy(`${staging(table)} (${columns})`, bytes)
-      .pipe(
-        Effect.zipRight(
-          sql.unsafe(
-            `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM ${staging(table)} ON CONFLICT DO NOTHING`
-          ).raw
-        ),
-        Effect.map(rowCount)
-      )
-  }
-  const stage = (tables: Iterable<Table>) =>
-    sql.unsafe(
-      Array.from(
-        tables,
-        (table) => `CREATE TEMP TABLE IF NOT EXISTS ${staging(table)} (LIKE ${table}) ON COMMIT DELETE ROWS`
-      ).join("; ")
-    ).unprepared
+  /** The bytes of a batch, with the numbers of those instruments that had none. */
+  const prepare = (rows: ReadonlyArray<Row>, run: number) =>
+    Effect.gen(function* () {
+      const fresh = new Map<InstrumentId, number>()
+      const numberOf = (id: InstrumentId) => numbers.get(id) ?? fresh.get(id)
+      const attempt = Effect.try({
+        try: () => encode(rows, { run, numberOf }),
+        catch: (cause) => new RowUnwritable({ cause })
+      })
+      const first = yield* attempt
+      if (first.unnumbered.size === 0) return { parts: first.parts, fresh }
+      for (const [id, no] of yield* number(first.unnumbered)) fresh.set(id, no)
+      const { parts, unnumbered } = yield* attempt
+      for (const id of unnumbered) yield* new RowUnwritable({ cause: `no number for ${id}` })
+      return { parts, fresh }
+    })
 
   const run = (key: RunTable.RunKey): FlushTransaction => {
     /** Chosen once: a transaction that is repeated stores under the id that it may have been committed with. */
     let id: number | undefined
+    /** The last batch was committed, and none of its frequent rows was there before. */
+    let allNew = false
 
-    const store = ({ coverage, position, rows }: Batch): Effect.Effect<Stored, SqlError | RowUnwritable> =>
+    const attempt = ({ coverage, position, rows }: Batch, isDirect: boolean) =>
       Effect.gen(function* () {
         const run = (id ??= yield* RunTable.identify(sql, key))
-        const fresh = yield* number(distinctInstruments(rows))
-        const numberOf = (instrument: InstrumentId) => numbers.get(instrument) ?? fresh.get(instrument)
-        const encoded = yield* Effect.try({
-          try: () => encode(rows, { run, numberOf }),
-          catch: (cause) => new RowUnwritable({ cause })
-        })
+        const { fresh, parts } = yield* prepare(rows, run)
         const stored = new Map<Table, number>()
-        if (encoded.size > 0) yield* stage(encoded.keys())
-        for (const [table, bytes] of encoded) stored.set(table, yield* insert(table, bytes))
+        let known = 0
+        for (const [table, { bytes, rows }] of parts) {
+          const way = isDirect && isFrequent(table) ? insert.direct : insert.staged
+          const added = yield* way(table, bytes)
+          if (isFrequent(table)) known += rows - added
+          stored.set(table, added)
+        }
         yield* RunTable.note(sql, run, key, { rows, coverage, position })
-        return { stored, fresh }
+        return { stored, fresh, known }
       }).pipe(
         database.transaction("flush"),
-        Effect.map(({ fresh, stored }) => {
+        Effect.tapErrorCause(() =>
+          Effect.sync(() => {
+            allNew = false
+          })
+        ),
+        Effect.map(({ fresh, known, stored }) => {
           for (const [instrument, no] of fresh) numbers.set(instrument, no)
+          if (rows.length > 0) allNew = known === 0
           return stored
         })
+      )
+
+    const store = (batch: Batch): Effect.Effect<Stored, SqlError | RowUnwritable> =>
+      Effect.suspend(() =>
+        allNew ? Effect.catchIf(attempt(batch, true), isDuplicate, () => attempt(batch, false)) : attempt(batch, false)
       )
 
     const end = Effect.flatMap(Clock.currentTimeMillis, (now) =>

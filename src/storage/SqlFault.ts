@@ -24,6 +24,9 @@ export const isDataFault = (error: SqlError): boolean => {
   return state !== null && /^(22|23|54)/.test(state)
 }
 
+/** A key is there already. */
+export const isDuplicate = (error: unknown): boolean => error instanceof SqlError && sqlState(error) === "23505"
+
 /** The tables are not as they should be, or not open to us: no waiting mends that, only somebody who sees to it. */
 export const isSchemaFault = (error: SqlError): boolean => sqlState(error)?.startsWith("42") ?? false
 

@@ -160,6 +160,24 @@ export const eventWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
   )
 
   test(
+    "changes nothing when a message comes again after batches that were all new, and stores what came with it",
+    Effect.gen(function* () {
+      const writer = yield* Harness.start()
+      const publish = (...events: Parameters<typeof writer.publish>) =>
+        Effect.zipRight(writer.publish(...events), writer.flush)
+      yield* publish(...changes(20))
+      yield* publish(...changes(20, 20), quotes())
+      yield* publish(snapshot(), ...changes(30, 30), quotes(), quotes({ venueTime: epoch + 1 }))
+      yield* publish(...changes(5, 60), ...changes(5, 60))
+      yield* publish(...changes(10, 65))
+      const { lost, stored } = yield* writer.status
+      assert.deepInclude(stored, { book_changes: 75, best_quotes: 2, book_snapshots: 1 })
+      assert.strictEqual(lost, 0)
+      assert.strictEqual(yield* count("book_changes"), 75)
+    })
+  )
+
+  test(
     "writes a full batch at once",
     Effect.gen(function* () {
       const writer = yield* Harness.start({ batch_rows: 10 })

@@ -45,10 +45,11 @@ export const make = ({ instruments, quotes, rate, start }: TickOptions): ((count
     return text
   }
   const hashes = Array.from({ length: 4096 }, hash)
+  const sizes = new Map<number, number>()
   let made = 0
   const event = (): Tick => {
     const receivedTime = start + Math.floor(made++ / rate)
-    const venueTime = receivedTime - 20 - below(30)
+    const venueTime = receivedTime - 30
     // A few books are busy, most are not.
     const at = Math.floor(next() ** 2 * instruments)
     const instrumentId = ids[at]!
@@ -56,20 +57,26 @@ export const make = ({ instruments, quotes, rate, start }: TickOptions): ((count
     const middle = middles[at]!
     const bid = (middle * 10_000) as Price
     const ask = ((middle + 1) * 10_000) as Price
-    const size = () => (next() < 0.15 ? 0 : below(2000) * 1_000_000 + (next() < 0.5 ? below(100) * 10_000 : 0)) as Size
+    const size = () => (1_000_000 + below(2000) * 1_000_000 + (next() < 0.5 ? below(100) * 10_000 : 0)) as Size
     if (below(100) < quotes) {
-      const [bidSize, askSize] = [(size() + 1_000_000) as Size, (size() + 1_000_000) as Size]
+      const [bidSize, askSize] = [size(), size()]
       return { _tag: "BestChanged", instrumentId, bid, bidSize, ask, askSize, venueTime, receivedTime }
     }
     const side = next() < 0.5 ? "bid" : "ask"
     const away = below(5)
     const price = ((side === "bid" ? Math.max(1, middle - away) : Math.min(99, middle + 1 + away)) * 10_000) as Price
+    // A level that is taken away is there, and one that changes changes.
+    const level = (at * 200 + price / 10_000) * 2 + (side === "bid" ? 0 : 1)
+    const before = sizes.get(level) ?? 0
+    let now = before > 0 && next() < 0.15 ? (0 as Size) : size()
+    if (now === before) now = (now + 10_000) as Size
+    sizes.set(level, now)
     return {
       _tag: "BookChange",
       instrumentId,
       side,
       price,
-      size: size(),
+      size: now,
       venueTime,
       receivedTime,
       sequence: null,

@@ -11,6 +11,7 @@ import { Chunk, Context, Effect, Layer, Option, type Scope, Stream } from "effec
 import { CopySink } from "./CopySink.ts"
 import type { Result } from "./PgliteProtocol.ts"
 import { type PgliteSession, open } from "./PgliteSession.ts"
+import * as Turns from "./Turns.ts"
 
 /** What runs a statement: the connection at hand in a transaction, or one that is waited for. */
 type Run = (use: (session: PgliteSession) => Effect.Effect<Result, SqlError>) => Effect.Effect<Result, SqlError>
@@ -78,7 +79,7 @@ export const make = (
   directory: string
 ): Effect.Effect<Context.Context<SqlClient.SqlClient | CopySink>, SqlError, Scope.Scope | Reactivity.Reactivity> =>
   Effect.gen(function* () {
-    const connection = yield* Effect.makeSemaphore(1)
+    const connection = Turns.make()
     let current: PgliteSession | undefined
     const session = Effect.suspend(() =>
       current?.alive() === true
@@ -89,10 +90,10 @@ export const make = (
     )
     yield* Effect.acquireRelease(session, () => Effect.suspend(() => current?.close ?? Effect.void))
 
-    const single = new PgliteConnection((use) => connection.withPermits(1)(Effect.flatMap(session, use)))
+    const single = new PgliteConnection((use) => connection.during(Effect.flatMap(session, use)))
     const reserved: Effect.Effect<Connection, SqlError, Scope.Scope> = Effect.uninterruptible(
       Effect.gen(function* () {
-        yield* Effect.acquireRelease(connection.take(1), () => connection.release(1))
+        yield* Effect.acquireRelease(connection.take, () => connection.end)
         const mine = yield* session
         return new PgliteConnection((use) => use(mine))
       })

@@ -3,6 +3,7 @@
  * of its start time), `dist/PgliteWorker.js` (the thread of the embedded database) and `dist/Parallax.js` (the package's
  * entry, which shares `effect` with the program that imports it).
  */
+import { realpathSync } from "node:fs"
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -62,6 +63,9 @@ const write = async (file) => {
   await rename(temporary, file.path)
 }
 
+/** How the program is put together, for whoever measures what ships. */
+export const program = { ...common, external: unbundled, banner: { js: banner } }
+
 const make = async (entry, outfile, options) => {
   const result = await build({ ...common, entryPoints: [entry], outfile: join(root, outfile), ...options })
   await Promise.all(result.outputFiles.map(write))
@@ -69,15 +73,19 @@ const make = async (entry, outfile, options) => {
   console.log(`${relative(root, join(root, outfile))}  ${(bytes / 1024).toFixed(0)} KB`)
 }
 
-try {
+const buildAll = async () => {
   await mkdir(join(root, "dist"), { recursive: true })
   await Promise.all([
-    make(entries.program, "dist/main.js", { external: unbundled, banner: { js: banner } }),
+    make(entries.program, "dist/main.js", program),
     make(entries.worker, "dist/PgliteWorker.js", { packages: "external" }),
     make(entries.library, "dist/Parallax.js", { packages: "external" })
   ])
-} catch (error) {
-  // What is wrong with the sources, esbuild has said already.
-  if (!Array.isArray(error.errors)) console.error(error)
-  process.exitCode = 1
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await buildAll().catch((error) => {
+    // What is wrong with the sources, esbuild has said already.
+    if (!Array.isArray(error.errors)) console.error(error)
+    process.exitCode = 1
+  })
 }

@@ -1,0 +1,232 @@
+/**
+ * The product, put together as its composition root does: socket, feed, books, bus, and a subscriber that sees every best
+ * bid and ask. With `storage` also the tape on disk and the writer of rows, into nothing or into a database.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NodeHttpClient } from "@effect/platform-node"
+import {
+  Chunk,
+  Effect,
+  Layer,
+  Logger,
+  LogLevel,
+  ManagedRuntime,
+  Option,
+  Redacted,
+  Stream,
+  SubscriptionRef
+} from "effect"
+import { Bus } from "../../src/bus/Bus.ts"
+import { Books } from "../../src/collector/Books.ts"
+import * as Deriving from "../../src/collector/Deriving.ts"
+import type { VenueId } from "../../src/domain/Market.ts"
+import { DriftLog } from "../../src/resilience/DriftLog.ts"
+import * as EventLoopWatch from "../../src/resilience/EventLoopWatch.ts"
+import { MemoryPressure } from "../../src/resilience/MemoryPressure.ts"
+import { RateLimit } from "../../src/resilience/RateLimit.ts"
+import * as Settings from "../../src/Settings.ts"
+import { EventWriter, make as makeWriter } from "../../src/storage/EventWriter.ts"
+import * as Sql from "../../src/storage/Sql.ts"
+import { Tape, directoryIn } from "../../src/tape/Tape.ts"
+import { Deriver } from "../../src/tape/Deriver.ts"
+import { TapeReader } from "../../src/tape/TapeReader.ts"
+import type { MakeProtocol } from "../../src/venues/Venue.ts"
+import * as Venues from "../../src/venues/Venues.ts"
+import { instrumentsOf } from "../workload/Listing.ts"
+import { digestOf } from "../workload/Traffic.ts"
+import { type Session, type Setting, run } from "./Candidate.ts"
+import { nothing } from "./NullStore.ts"
+
+/** What the others are given: one connection for all tokens, where the product would take several. */
+const PER_CONNECTION = 500
+
+type Storage = "none" | "rows" | "postgres" | "embedded"
+
+interface Extra {
+  readonly storage: Storage
+  /** Milliseconds that the subscriber takes over each batch. */
+  readonly delay: number
+  readonly perConnection: number
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly database: string
+}
+
+const extraOf = ({ options }: Setting): Extra => ({
+  storage: "none",
+  delay: 0,
+  perConnection: PER_CONNECTION,
+  host: "127.0.0.1",
+  port: 5432,
+  user: "postgres",
+  database: "postgres",
+  ...options.extra
+})
+
+const settingsOf = (setting: Setting, extra: Extra, dataDir: string): Settings.Settings => {
+  const { defaults } = Settings
+  const origin = setting.url.replace(/^ws/, "http").replace("/ws/market", "")
+  return {
+    ...defaults,
+    data_dir: dataDir,
+    tape: { ...defaults.tape, enabled: extra.storage !== "none" },
+    database: {
+      ...defaults.database,
+      driver: extra.storage === "postgres" ? "postgres" : "embedded",
+      host: extra.host,
+      port: extra.port,
+      user: extra.user,
+      name: extra.database,
+      password: Redacted.make("")
+    },
+    platforms: {
+      ...defaults.platforms,
+      polymarket: {
+        ...defaults.platforms.polymarket,
+        clob_url: origin,
+        gamma_url: `${origin}/gamma`,
+        ws_url: setting.url,
+        max_assets_per_connection: extra.perConnection
+      },
+      kalshi: { ...defaults.platforms.kalshi, enabled: false }
+    }
+  }
+}
+
+/** Tape and writer, as far as they are wanted. */
+const storageOf = (settings: Settings.Settings, storage: Storage) => {
+  const taped = Layer.merge(TapeReader.layer(directoryIn(settings.data_dir)), Deriving.layer(Venues.protocols))
+  const rows = Layer.scoped(
+    EventWriter,
+    Effect.gen(function* () {
+      const recording = { tape: yield* Tape, reader: yield* TapeReader, deriver: yield* Deriver }
+      return EventWriter.of(yield* makeWriter(settings.database, nothing, recording))
+    })
+  )
+  const writer =
+    storage === "none"
+      ? Layer.empty
+      : storage === "rows"
+        ? rows
+        : EventWriter.layerTaped(settings.database).pipe(Layer.provide(Sql.layer(settings.database, settings.data_dir)))
+  return writer.pipe(
+    Layer.provide(taped),
+    Layer.provideMerge(Bus.layer),
+    Layer.provideMerge(Tape.layer(settings.tape, settings.data_dir))
+  )
+}
+
+const connect = async (setting: Setting): Promise<Session> => {
+  const extra = extraOf(setting)
+  const { applied, options } = setting
+  const timed = options.timed > 0
+  const dataDir = mkdtempSync(join(tmpdir(), "parallax-bench-"))
+  const settings = settingsOf(setting, extra, dataDir)
+  let updates = 0
+  let bests = 0
+  let lastBest = 0
+  let waiting = 0
+  let disconnects = 0
+  let why = ""
+
+  const collecting = Layer.unwrapScoped(
+    Effect.map(Venues.make(settings.platforms), (watches) => {
+      const [{ venue }] = watches as [(typeof watches)[number]]
+      const protocols: ReadonlyMap<VenueId, MakeProtocol> = new Map([[venue.id, venue.protocol]])
+      const reading = Layer.scopedDiscard(
+        Effect.gen(function* () {
+          const books = yield* Books
+          const events = yield* (yield* Bus).subscribe
+          const desired = yield* SubscriptionRef.make(instrumentsOf(options.listing))
+          yield* Stream.runForEach(events, (batch) => {
+            for (const event of batch.events) {
+              if (event._tag === "BookChange") {
+                updates++
+                if (timed) applied(event.venueTime)
+              } else if (event._tag === "BestChanged") {
+                bests++
+                lastBest = event.bid
+              } else if (event._tag === "Disconnected") {
+                disconnects++
+                why = event.reason
+              }
+            }
+            return extra.delay > 0 ? Effect.sleep(extra.delay) : Effect.void
+          }).pipe(Effect.forkScoped)
+          yield* Stream.runForEachChunk(venue.feed.inputs(desired), (inputs) =>
+            books.receive(Chunk.toReadonlyArray(inputs))
+          ).pipe(Effect.forkScoped)
+          if (extra.delay > 0) {
+            // What waits unread in this process, as the feed counts it.
+            yield* venue.feed.connections.pipe(
+              Effect.map((connections) => {
+                const frames = connections.reduce((sum, { frames }) => sum + frames, 0)
+                waiting = Math.max(waiting, frames - updates)
+              }),
+              Effect.delay("20 millis"),
+              Effect.forever,
+              Effect.forkScoped
+            )
+          }
+        })
+      )
+      return reading.pipe(Layer.provideMerge(Books.layer(protocols)))
+    })
+  ).pipe(
+    Layer.provideMerge(storageOf(settings, extra.storage)),
+    Layer.provide([RateLimit.layer, NodeHttpClient.layerUndici, MemoryPressure.layer]),
+    Layer.provideMerge(Layer.merge(EventLoopWatch.layer, DriftLog.layer)),
+    Layer.provide(Logger.minimumLogLevel(LogLevel.Warning))
+  )
+  const runtime = ManagedRuntime.make(collecting)
+  const { books, tape, writer } = await runtime.runPromise(
+    Effect.gen(function* () {
+      return { books: yield* Books, tape: yield* Tape, writer: yield* Effect.serviceOption(EventWriter) }
+    })
+  )
+  const settle = () =>
+    runtime.runPromise(
+      Effect.zipRight(tape.flush, Option.match(writer, { onNone: () => Effect.void, onSome: ({ flush }) => flush }))
+    )
+  const live = () => [...books.statuses().values()].reduce((sum, { live }) => sum + live, 0)
+  return {
+    updates: () => updates,
+    ready: live,
+    books: () =>
+      new Map(
+        Array.from(books.ids(), (id) => {
+          const { asks = [], bids = [] } = books.view(id) ?? {}
+          const side = (levels: typeof bids) => levels.map(({ price, size }) => [price / 1e6, size / 1e6] as const)
+          return [id.slice(id.indexOf(":") + 1), digestOf(side(bids), side(asks))]
+        })
+      ),
+    ...(extra.storage === "none" ? {} : { settle }),
+    facts: async () => {
+      const { mismatches, unverifiable, verified } = books.counters
+      const status = Option.isNone(writer) ? undefined : await runtime.runPromise(writer.value.status)
+      const stored = Object.values(status?.stored ?? {}).reduce((sum, rows) => sum + rows, 0)
+      return {
+        bests,
+        lastBest,
+        mismatches,
+        unverifiable,
+        verified,
+        live: live(),
+        stored,
+        lost: status?.lost ?? 0,
+        waiting,
+        disconnects,
+        why
+      }
+    },
+    close: async () => {
+      await runtime.dispose()
+      rmSync(dataDir, { recursive: true, force: true })
+    }
+  }
+}
+
+await run(connect)

@@ -1,0 +1,140 @@
+/** What a message costs, side by side. */
+import { type Candidate, bare, floor, parallax, peers, taped } from "../Candidates.ts"
+import { type Heat, burst, startSender } from "../Contest.ts"
+import type { Bench, Finding, Goal, Measure } from "../Measure.ts"
+import * as Postgres from "../../test/support/Postgres.ts"
+import { median, short, spread, spreadText } from "../Statistics.ts"
+
+const TOKENS = 500
+export const DEPTH = 40
+
+interface Result {
+  readonly candidate: Candidate
+  readonly heats: Array<Heat>
+  /** CPU against the floor of the same round. */
+  readonly ratios: Array<number>
+}
+
+/** The limits of the two goals, as ratios to the floor. */
+const EVENT_BAR = 1.5
+const STORED_BAR = 2.2
+
+const perMillion = ({ sent, taken }: Heat): number => (taken.cpu / sent.frames) * 1e6
+
+const inDatabase = async (bench: Bench): Promise<{ candidates: Array<Candidate>; end: () => Promise<void> }> => {
+  if (!Postgres.available) {
+    bench.say("PostgreSQL is not installed; its row is left out")
+    return { candidates: [], end: async () => {} }
+  }
+  const server = await Postgres.start()
+  const { database, host, port, user } = server
+  const candidate: Candidate = {
+    ...taped,
+    name: "postgres",
+    title: "**Parallax** with the tape, and rows in PostgreSQL (its own process apart)",
+    extra: { storage: "postgres", host, port, user, database }
+  }
+  return { candidates: [candidate], end: server.dispose }
+}
+
+const run = async (bench: Bench): Promise<Finding> => {
+  const frames = bench.quick ? 60_000 : 300_000
+  const listing = { seed: bench.seed, tokens: TOKENS, entries: "one" } as const
+  const { candidates: stored, end } = await inDatabase(bench)
+  const sender = await startSender({ ...listing, depth: DEPTH, prebuilt: frames })
+  const wanted = [bare, floor, parallax, taped, ...stored, ...peers].filter(
+    ({ name }) => name === "floor" || bench.candidates === undefined || bench.candidates.includes(name)
+  )
+  const results = wanted.map((candidate): Result => ({ candidate, heats: [], ratios: [] }))
+  try {
+    for (let round = 0; round < bench.rounds; round++) {
+      // Each round begins with another one, so that nobody always follows the same neighbour.
+      const order = results.map((_, i) => results[(i + round) % results.length]!)
+      for (const { candidate, heats } of order) {
+        const heat = await burst(candidate, sender, { listing }, frames)
+        heats.push(heat)
+        bench.say(
+          `cpu ${round + 1}/${bench.rounds} ${candidate.name.padEnd(16)} ${short(perMillion(heat)).padStart(6)} s per million, ` +
+            `${short(frames / (heat.taken.millis / 1000))} /s, ${heat.taken.updates} updates, ` +
+            `${heat.wrong ?? "–"} wrong books ${JSON.stringify(heat.facts)}`
+        )
+      }
+      const base = perMillion(results.find(({ candidate }) => candidate === floor)!.heats[round]!)
+      for (const { heats, ratios } of results) ratios.push(perMillion(heats[round]!) / base)
+    }
+  } finally {
+    await sender.dispose()
+    await end()
+  }
+  const ratioOf = (name: string) => results.find(({ candidate }) => candidate.name === name)?.ratios
+  const goals: Array<Goal> = []
+  const goal = (text: string, bar: string, limit: number, name: string) => {
+    const ratios = ratioOf(name)
+    if (ratios === undefined) return
+    const measured = `${spreadText(spread(ratios))} × the floor`
+    goals.push({ goal: text, bar, measured, holds: median(ratios) <= limit })
+  }
+  goal("frame → validated → book → event with best bid and ask", `≤ ${EVENT_BAR} × the floor`, EVENT_BAR, "parallax")
+  goal("the same plus the tape and rows ready for storage", `≤ ${STORED_BAR} × the floor`, STORED_BAR, "taped")
+  const wrong = (heats: ReadonlyArray<Heat>) => {
+    const worst = Math.max(...heats.map(({ wrong }) => wrong ?? -1))
+    return worst < 0 ? "keeps none" : String(worst)
+  }
+  return {
+    goals,
+    tables: [
+      {
+        title: "CPU per message, by candidate",
+        head: [
+          "Candidate",
+          "CPU s per million (min–max)",
+          "Ratio to the floor",
+          "Messages/s",
+          "Updates seen",
+          "Wrong books"
+        ],
+        rows: results.map(({ candidate, heats, ratios }) => [
+          candidate.title,
+          spreadText(spread(heats.map(perMillion))),
+          spreadText(spread(ratios)),
+          short(median(heats.map(({ sent, taken }) => sent.frames / (taken.millis / 1000)))),
+          `${short(Math.min(...heats.map(({ sent, taken }) => (100 * taken.updates) / sent.frames)))} %`,
+          wrong(heats)
+        ])
+      }
+    ],
+    plots: [
+      {
+        kind: "bars",
+        file: "cpu",
+        title: "CPU for a million messages, as a multiple of the floor",
+        unit: "× the floor",
+        bars: results.map(({ candidate, ratios }) => {
+          const { max, median, min } = spread(ratios)
+          return { name: candidate.name, value: median, min, max }
+        })
+      }
+    ],
+    remarks: [
+      `${frames.toLocaleString("en-US")} frames of ${short(sender.ready.averageBytes)} bytes over ${TOKENS} tokens with about ${DEPTH} levels a side, on one connection.`
+    ],
+    data: results.map(({ candidate, heats, ratios }) => ({
+      name: candidate.name,
+      ratios,
+      perMillion: heats.map(perMillion),
+      updates: heats.map(({ taken }) => taken.updates),
+      wrong: heats.map(({ wrong }) => wrong),
+      facts: heats.at(-1)?.facts
+    }))
+  }
+}
+
+export const cpu: Measure = {
+  name: "cpu",
+  title: "CPU per message",
+  how:
+    "A second process sends prebuilt `price_change` frames with true hashes of true books, permessage-deflate off, as fast as the " +
+    "receiver takes them; the receiver's CPU (user and system, all threads) is taken from the first frame to the last update. " +
+    "Each candidate is a process of its own, started anew for each round; rounds are interleaved; medians, with the range.",
+  run
+}

@@ -24,6 +24,7 @@ import type { Database } from "./storage/Database.ts"
 import type { DirectoryLocked, DirectoryUnusable } from "./resilience/DirectoryLock.ts"
 import { EventWriter } from "./storage/EventWriter.ts"
 import type { MarketStore } from "./storage/MarketStore.ts"
+import * as Retention from "./storage/Retention.ts"
 import * as Sql from "./storage/Sql.ts"
 import * as SqlMarketStore from "./storage/SqlMarketStore.ts"
 import type { Deriver } from "./tape/Deriver.ts"
@@ -60,6 +61,7 @@ export const collector = (settings: Settings): Layer.Layer<Services, StartError>
         Layer.provideMerge(stage("storage writer")(EventWriter.layerTaped(settings.database))),
         Layer.provide(Layer.merge(tapeReader(settings), Deriving.layer(Venues.protocols))),
         Layer.provideMerge(Bus.layer),
+        Layer.provideMerge(Retention.layer(settings.database)),
         Layer.provideMerge(stage("tape")(Tape.layer(settings.tape, settings.data_dir))),
         Layer.provideMerge(stage("database")(storage))
       )

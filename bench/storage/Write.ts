@@ -30,6 +30,7 @@ const [where = "postgres", seconds = "15", ...chosen] = process.argv.slice(2)
 const all = ["writer", "staged", "direct", ...(where === "postgres" ? ["text"] : []), "unnest"]
 const ways = chosen.length > 0 ? chosen : all
 const BATCH = 5000
+const START = Date.now()
 /** So many events of each millisecond: as a feed of this rate has them. */
 const RATE = 20
 
@@ -88,6 +89,8 @@ const copyText = (statement: string, lines: string): Effect.Effect<void, unknown
     })
   )
 
+let started = 0
+
 type Store = (rows: ReadonlyArray<Row>) => Effect.Effect<unknown, unknown>
 
 const storeBy = (way: string): Effect.Effect<Store, never, Sql> =>
@@ -95,7 +98,7 @@ const storeBy = (way: string): Effect.Effect<Store, never, Sql> =>
     const sql = yield* SqlClient
     const sink = yield* CopySink
     const database = yield* Database
-    const startedAt = Date.now()
+    const startedAt = START + started++
     if (way === "writer") {
       const { run } = yield* FlushTransaction.make
       const transaction = run({ tape: startedAt * 1000, startedAt })
@@ -145,9 +148,10 @@ const storeBy = (way: string): Effect.Effect<Store, never, Sql> =>
     }
     yield* Effect.orDie(sql`INSERT INTO runs (id, started_at, last_position) VALUES (${run}, now(), ${run})`)
     return (rows) =>
-      Effect.zipRight(perform(rows), sql`UPDATE runs SET tape_position = ${rows.at(-1)!.sequence} WHERE id = ${run}`).pipe(
-        database.transaction("flush")
-      )
+      Effect.zipRight(
+        perform(rows),
+        sql`UPDATE runs SET tape_position = ${rows.at(-1)!.sequence} WHERE id = ${run}`
+      ).pipe(database.transaction("flush"))
   })
 
 const measure = (way: string) =>
@@ -157,7 +161,7 @@ const measure = (way: string) =>
     yield* database.ready
     yield* sql`TRUNCATE book_changes, best_quotes, runs, run_venues`
     const store = yield* storeBy(way)
-    const ticks = Ticks.make({ instruments: 2000, quotes: 25, start: Date.now(), rate: RATE })
+    const ticks = Ticks.make({ instruments: 2000, quotes: 25, start: START, rate: RATE })
     const mapping = Mapping.begin()
     const next = (): Array<Row> => {
       const rows: Array<Row> = []

@@ -28,7 +28,8 @@ export const DatabaseConfig = Schema.Struct({
     positive,
     200_000,
     "rows held in memory while the database is away; beyond them rows wait on the tape, or without one the oldest go"
-  )
+  ),
+  keep_days: key(Schema.NonNegativeInt, 0, "days that ticks are kept; 0 keeps them all")
 }).annotations({ identifier: "DatabaseConfig" })
 export type DatabaseConfig = typeof DatabaseConfig.Type
 

@@ -13,6 +13,7 @@ import type { InstrumentId } from "../domain/Market.ts"
 import { CopySink } from "./CopySink.ts"
 import type { VenueCoverage } from "./Coverage.ts"
 import { Database } from "./Database.ts"
+import * as Partitions from "./Partitions.ts"
 import { encode } from "./RowEncoder.ts"
 import * as RowInsert from "./RowInsert.ts"
 import type { Row, Table } from "./Rows.ts"
@@ -61,6 +62,7 @@ export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Databas
   const sink = yield* CopySink
   const database = yield* Database
   const insert = RowInsert.make(sql, sink)
+  const partitions = yield* Partitions.make
   const numbers = new Map<InstrumentId, number>()
 
   /** Gives new instruments their numbers. They count once the transaction is committed. */
@@ -91,8 +93,8 @@ export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Databas
       if (first.unnumbered.size === 0) return { parts: first.parts, fresh }
       for (const [id, no] of yield* number(first.unnumbered)) fresh.set(id, no)
       const { parts, unnumbered } = yield* attempt
-      for (const id of unnumbered) yield* new RowUnwritable({ cause: `no number for ${id}` })
-      return { parts, fresh }
+      const [id] = unnumbered
+      return id === undefined ? { parts, fresh } : yield* new RowUnwritable({ cause: `no number for ${id}` })
     })
 
   const run = (key: RunTable.RunKey): FlushTransaction => {
@@ -130,8 +132,13 @@ export const make: Effect.Effect<RowStore, never, SqlClient | CopySink | Databas
       )
 
     const store = (batch: Batch): Effect.Effect<Stored, SqlError | RowUnwritable> =>
-      Effect.suspend(() =>
-        allNew ? Effect.catchIf(attempt(batch, true), isDuplicate, () => attempt(batch, false)) : attempt(batch, false)
+      Effect.zipRight(
+        partitions.prepare(batch.rows),
+        Effect.suspend(() =>
+          allNew
+            ? Effect.catchIf(attempt(batch, true), isDuplicate, () => attempt(batch, false))
+            : attempt(batch, false)
+        )
       )
 
     const end = Effect.flatMap(Clock.currentTimeMillis, (now) =>

@@ -60,8 +60,9 @@ const makePool = (config: DatabaseConfig): Effect.Effect<Pg.Pool, never, Scope.S
       pool.on("error", () => {})
       pool.on("connect", (client) => {
         const stream = streamOf(client)
-        stream?.setTimeout(SILENCE_LIMIT, () => stream.destroy(new Error("the server does not answer")))
+        stream?.on("timeout", () => stream.destroy(new Error("the server does not answer")))
       })
+      pool.on("acquire", (client) => streamOf(client)?.setTimeout(SILENCE_LIMIT))
       return pool
     }),
     (pool) =>
@@ -77,6 +78,13 @@ export const abandon = (connection: Connection): Effect.Effect<void> =>
   Effect.sync(() => {
     const raw = rawOf(connection)
     if (raw !== undefined) streamOf(raw)?.destroy()
+  })
+
+/** Lets a connection be silent for as long as it is in use. */
+export const patience = (connection: Connection): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const raw = rawOf(connection)
+    if (raw !== undefined) streamOf(raw)?.setTimeout(0)
   })
 
 const copyOn = (client: Pg.ClientBase, target: string, bytes: Uint8Array): Effect.Effect<number, SqlError> =>

@@ -7,6 +7,7 @@ import type { CopySink } from "./CopySink.ts"
 import { Database, type DatabaseConfig } from "./Database.ts"
 import * as DatabaseMonitor from "./DatabaseMonitor.ts"
 import * as DirectoryLock from "../resilience/DirectoryLock.ts"
+import { Patience } from "./Patience.ts"
 import * as PgliteClient from "./PgliteClient.ts"
 
 /** What the stores are built on. */
@@ -28,7 +29,7 @@ export const layerPostgres = (config: DatabaseConfig): Layer.Layer<Sql, SqlError
             driver: "postgres",
             where: `${config.host}:${config.port}/${config.name}`,
             abandon: Postgres.abandon
-          })
+          }).pipe(Effect.provideService(Patience, Postgres.patience))
         ).pipe(Layer.provideMerge(Postgres.layer(config)))
     )
   )

@@ -3,6 +3,7 @@ import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
 import { clear, embedded } from "./Databases.ts"
 import { eventWriterSuite } from "./EventWriterSuite.ts"
 import { marketStoreSuite } from "./MarketStoreSuite.ts"
+import { partitionSuite } from "./PartitionSuite.ts"
 import { sqlSuite } from "./SqlSuite.ts"
 import { tapedWriterSuite } from "./TapedWriterSuite.ts"
 
@@ -11,4 +12,5 @@ it.layer(embedded, { timeout: "60 seconds" })("the embedded database", (it) => {
   marketStoreSuite(it, SqlMarketStore.layer, clear)
   eventWriterSuite(it)
   tapedWriterSuite(it)
+  partitionSuite(it)
 })

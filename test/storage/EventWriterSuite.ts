@@ -3,6 +3,7 @@ import { assert, type Vitest } from "@effect/vitest"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Clock, Effect, Exit, Fiber, type Scope, TestClock, TestServices } from "effect"
 import { InstrumentId, VenueId } from "../../src/domain/Market.ts"
+import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
 import type { Sql } from "../../src/storage/Sql.ts"
 import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
@@ -163,7 +164,7 @@ export const eventWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
     "changes nothing when a message comes again after batches that were all new, and stores what came with it",
     Effect.gen(function* () {
       const writer = yield* Harness.start()
-      const publish = (...events: Parameters<typeof writer.publish>) =>
+      const publish = (...events: ReadonlyArray<MarketEvent>) =>
         Effect.zipRight(writer.publish(...events), writer.flush)
       yield* publish(...changes(20))
       yield* publish(...changes(20, 20), quotes())

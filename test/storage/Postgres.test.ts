@@ -4,6 +4,7 @@ import { available } from "../support/Postgres.ts"
 import { clear, postgres } from "./Databases.ts"
 import { eventWriterSuite } from "./EventWriterSuite.ts"
 import { marketStoreSuite } from "./MarketStoreSuite.ts"
+import { partitionSuite } from "./PartitionSuite.ts"
 import { sqlSuite } from "./SqlSuite.ts"
 import { tapedWriterSuite } from "./TapedWriterSuite.ts"
 
@@ -13,5 +14,6 @@ describe.skipIf(!available)("PostgreSQL, where it is installed", () => {
     marketStoreSuite(it, SqlMarketStore.layer, clear)
     eventWriterSuite(it)
     tapedWriterSuite(it)
+    partitionSuite(it)
   })
 })

@@ -52,12 +52,11 @@ export const sqlSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
   it.effect("brings a database of the first version up to date, in which no market has bands", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
-      yield* sql`DELETE FROM migrations WHERE migration_id > 1`
-      yield* sql`ALTER TABLE markets DROP COLUMN price_bands`
-      yield* sql`ALTER TABLE runs DROP COLUMN tape_run, DROP COLUMN tape_position`
+      yield* emptied
+      yield* Migrations.runTo("0001_tables")
       yield* sql`INSERT INTO markets (id, venue, venue_market_id, slug, question, tags, status, tick_size, neg_risk, rank)
         VALUES ('old:a', 'old', 'a', 'a', 'A?', '{}', 'open', 0.01, false, 0)`
-      assert.deepStrictEqual(yield* Migrations.run, ["price_bands", "tape_position"])
+      assert.deepStrictEqual(yield* Migrations.run, ["price_bands", "tape_position", "days"])
       const store = Context.get(yield* Layer.build(SqlMarketStore.layer), MarketStore)
       const [market] = yield* store.load(VenueId.make("old"))
       assert.deepInclude(market, { slug: "a", tickSize: Price(10_000), priceBands: null })
@@ -295,6 +294,12 @@ export const sqlSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
     })
   )
 }
+
+/** A database without tables. */
+export const emptied = Effect.flatMap(
+  SqlClient,
+  (sql) => sql.unsafe("DROP SCHEMA public CASCADE; CREATE SCHEMA public").unprepared
+)
 
 /** On one connection, so that temporary tables are there; nothing of it stays. */
 const single = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -10,7 +10,15 @@ describe("turns", () => {
       const turns = Turns.make()
       const order: Array<string> = []
       const busy = yield* Effect.fork(
-        Effect.repeatN(turns.during(Effect.zipRight(settle, Effect.sync(() => void order.push("busy")))), 3)
+        Effect.repeatN(
+          turns.during(
+            Effect.zipRight(
+              settle,
+              Effect.sync(() => void order.push("busy"))
+            )
+          ),
+          3
+        )
       )
       yield* settle
       const other = yield* Effect.fork(turns.during(Effect.sync(() => void order.push("other"))))

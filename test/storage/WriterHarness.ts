@@ -48,6 +48,7 @@ export const under =
         ...database,
         transaction: (operation) => (inner) =>
           Effect.suspend(() => {
+            if (operation !== "flush") return database.transaction(operation)(inner)
             const now = weather()
             if (now === "away") return lost
             const done = database.transaction(operation)(inner)

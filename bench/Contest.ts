@@ -85,3 +85,34 @@ export const burst = async (
     await receiver.dispose()
   }
 }
+
+export interface Paced extends Judged {
+  readonly sent: Sent
+  readonly taken: Taken
+  /** Milliseconds from the sending of each frame to its effect; `NaN` for a frame that had none. */
+  readonly delays: Float64Array
+}
+
+/** Frames at a steady rate, each with its time of sending and of effect. */
+export const paced = async (
+  candidate: Candidate,
+  sender: Sender,
+  options: Pick<ReceiverOptions, "listing"> & Partial<ReceiverOptions>,
+  { isTimed, millis, rate }: { readonly rate: number; readonly millis: number; readonly isTimed: boolean }
+): Promise<Paced> => {
+  const frames = Math.round((rate * millis) / 1000)
+  const receiver = await startReceiver(candidate, sender, { ...options, timed: isTimed ? frames : 0 })
+  try {
+    await receiver.ask({ do: "begin" })
+    const sending = sender.ask<Sent>({ do: "pace", rate, millis })
+    const taking = sending.then(() => receiver.ask<Taken>({ do: "await", updates: frames, patience: PATIENCE }))
+    const sent = await sending
+    const taken = await taking
+    const times = isTimed ? await receiver.ask<Float64Array>({ do: "times" }) : new Float64Array()
+    const delays = times.map((time, i) => (time === 0 ? Number.NaN : time - sent.times![i]!))
+    return { sent, taken, delays, ...(await judge(candidate, sender, receiver)) }
+  } finally {
+    await receiver.ask({ do: "stop" }).catch(() => {})
+    await receiver.dispose()
+  }
+}

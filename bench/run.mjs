@@ -44,7 +44,7 @@ await Promise.all([
   }),
   build({
     ...asProgram,
-    entryPoints: [entry(".", "Main.ts"), entry("workload", "Sender.ts")],
+    entryPoints: [entry(".", "Main.ts"), entry("workload", "Sender.ts"), entry("workload", "Dumps.ts")],
     outdir,
     outExtension: { ".js": ".mjs" },
     packages: "external",

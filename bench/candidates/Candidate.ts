@@ -21,6 +21,8 @@ export interface Session {
   readonly updates: () => number
   /** Books that are there. */
   readonly ready: () => number
+  /** Told when it has all books, before it is fed. */
+  readonly onReady?: () => void
   /** `digestOf` of each book, by token id; of those that keep books. */
   readonly books?: () => Map<string, string>
   /** Waits until what the updates set off is done; its cost counts. */
@@ -34,6 +36,18 @@ export interface Session {
 const LOOK = 10
 
 const sleep = (millis: number) => new Promise<void>((resolve) => setTimeout(resolve, millis))
+
+/** What this process holds, after its garbage was collected or as it is. */
+export const memoryUsage = (collect: boolean): Memory => {
+  if (collect) {
+    setFlagsFromString("--expose-gc")
+    const gc = runInNewContext("gc") as () => void
+    gc()
+    gc()
+  }
+  const { external, heapUsed, rss } = process.memoryUsage()
+  return { resident: rss, heap: heapUsed, external }
+}
 
 /** Runs a candidate as the process that it is. `expectsBooks`: it is ready when it has a book of each token. */
 export const run = async (
@@ -54,7 +68,10 @@ export const run = async (
             times[timestamp - EPOCH - 1] = now()
           }
   })
-  while (session.ready() < (expectsBooks ? tokens.length : 1)) await sleep(LOOK)
+  // Looking at many books is work, too.
+  const pause = Math.max(LOOK, tokens.length / 200)
+  while (session.ready() < (expectsBooks ? tokens.length : 1)) await sleep(pause)
+  session.onReady?.()
 
   let cpu = process.cpuUsage()
   let start = now()
@@ -85,16 +102,7 @@ export const run = async (
     },
     await: ({ patience, updates }: Extract<ReceiverRequest, { do: "await" }>) => taken(updates, patience),
     books: () => session.books?.() ?? new Map(),
-    memory: ({ collect }: Extract<ReceiverRequest, { do: "memory" }>): Memory => {
-      if (collect) {
-        setFlagsFromString("--expose-gc")
-        const gc = runInNewContext("gc") as () => void
-        gc()
-        gc()
-      }
-      const { external, heapUsed, rss } = process.memoryUsage()
-      return { resident: rss, heap: heapUsed, external }
-    },
+    memory: ({ collect }: Extract<ReceiverRequest, { do: "memory" }>) => memoryUsage(collect),
     times: () => times,
     facts: () => session.facts?.() ?? {},
     stop: async () => {

@@ -38,6 +38,8 @@ import { instrumentsOf } from "../workload/Listing.ts"
 import { digestOf } from "../workload/Traffic.ts"
 import { type Session, type Setting, run } from "./Candidate.ts"
 import { nothing } from "./NullStore.ts"
+import * as LoopDelay from "./LoopDelay.ts"
+import * as Sockets from "./Sockets.ts"
 
 /** What the others are given: one connection for all tokens, where the product would take several. */
 const PER_CONNECTION = 500
@@ -46,8 +48,10 @@ type Storage = "none" | "rows" | "postgres" | "embedded"
 
 interface Extra {
   readonly storage: Storage
-  /** Milliseconds that the subscriber takes over each batch. */
+  /** Milliseconds that the subscriber takes over each change. */
   readonly delay: number
+  /** Bytes of a frame on the wire, about; to tell how much waits. */
+  readonly frameBytes: number
   readonly perConnection: number
   readonly host: string
   readonly port: number
@@ -58,6 +62,7 @@ interface Extra {
 const extraOf = ({ options }: Setting): Extra => ({
   storage: "none",
   delay: 0,
+  frameBytes: 0,
   perConnection: PER_CONNECTION,
   host: "127.0.0.1",
   port: 5432,
@@ -119,8 +124,14 @@ const storageOf = (settings: Settings.Settings, storage: Storage) => {
   )
 }
 
+/** How often it is looked what waits. */
+const LOOK_MILLIS = 5
+
 const connect = async (setting: Setting): Promise<Session> => {
+  const loop = LoopDelay.watch()
+  const begin = { loopP99: 0, loopMax: 0, readyMillis: 0 }
   const extra = extraOf(setting)
+  if (extra.delay > 0) Sockets.watch()
   const { applied, options } = setting
   const timed = options.timed > 0
   const dataDir = mkdtempSync(join(tmpdir(), "parallax-bench-"))
@@ -128,7 +139,7 @@ const connect = async (setting: Setting): Promise<Session> => {
   let updates = 0
   let bests = 0
   let lastBest = 0
-  let waiting = 0
+  const backlog = { bytes: 0, pauses: 0, resident: 0 }
   let disconnects = 0
   let why = ""
 
@@ -142,6 +153,7 @@ const connect = async (setting: Setting): Promise<Session> => {
           const events = yield* (yield* Bus).subscribe
           const desired = yield* SubscriptionRef.make(instrumentsOf(options.listing))
           yield* Stream.runForEach(events, (batch) => {
+            const before = updates
             for (const event of batch.events) {
               if (event._tag === "BookChange") {
                 updates++
@@ -154,23 +166,11 @@ const connect = async (setting: Setting): Promise<Session> => {
                 why = event.reason
               }
             }
-            return extra.delay > 0 ? Effect.sleep(extra.delay) : Effect.void
+            return extra.delay > 0 ? Effect.sleep(extra.delay * (updates - before)) : Effect.void
           }).pipe(Effect.forkScoped)
           yield* Stream.runForEachChunk(venue.feed.inputs(desired), (inputs) =>
             books.receive(Chunk.toReadonlyArray(inputs))
           ).pipe(Effect.forkScoped)
-          if (extra.delay > 0) {
-            // What waits unread in this process, as the feed counts it.
-            yield* venue.feed.connections.pipe(
-              Effect.map((connections) => {
-                const frames = connections.reduce((sum, { frames }) => sum + frames, 0)
-                waiting = Math.max(waiting, frames - updates)
-              }),
-              Effect.delay("20 millis"),
-              Effect.forever,
-              Effect.forkScoped
-            )
-          }
         })
       )
       return reading.pipe(Layer.provideMerge(Books.layer(protocols)))
@@ -191,10 +191,28 @@ const connect = async (setting: Setting): Promise<Session> => {
     runtime.runPromise(
       Effect.zipRight(tape.flush, Option.match(writer, { onNone: () => Effect.void, onSome: ({ flush }) => flush }))
     )
+  if (extra.delay > 0) {
+    // What was read and that the subscriber has not seen; the dump was read before.
+    let base = 0
+    let resident = 0
+    setInterval(() => {
+      if (updates === 0) {
+        base = Sockets.bytesRead()
+        resident = process.memoryUsage.rss()
+        return
+      }
+      backlog.bytes = Math.max(backlog.bytes, Sockets.bytesRead() - base - updates * extra.frameBytes)
+      backlog.resident = Math.max(backlog.resident, process.memoryUsage.rss() - resident)
+      if (Sockets.isPaused()) backlog.pauses++
+    }, LOOK_MILLIS).unref()
+  }
   const live = () => [...books.statuses().values()].reduce((sum, { live }) => sum + live, 0)
   return {
     updates: () => updates,
     ready: live,
+    onReady: () => {
+      Object.assign(begin, loop(), { readyMillis: performance.now() })
+    },
     books: () =>
       new Map(
         Array.from(books.ids(), (id) => {
@@ -217,9 +235,12 @@ const connect = async (setting: Setting): Promise<Session> => {
         live: live(),
         stored,
         lost: status?.lost ?? 0,
-        waiting,
+        backlogBytes: backlog.bytes,
+        backlogPauses: backlog.pauses,
+        backlogResident: backlog.resident,
         disconnects,
-        why
+        why,
+        ...begin
       }
     },
     close: async () => {

@@ -2,7 +2,7 @@
 import { type Candidate, bare, floor, parallax, peers, taped } from "../Candidates.ts"
 import { type Heat, burst, startSender } from "../Contest.ts"
 import type { Bench, Finding, Goal, Measure } from "../Measure.ts"
-import * as Postgres from "../../test/support/Postgres.ts"
+import * as Databases from "./Databases.ts"
 import { median, short, spread, spreadText } from "../Statistics.ts"
 
 const TOKENS = 500
@@ -21,26 +21,11 @@ const STORED_BAR = 2.2
 
 const perMillion = ({ sent, taken }: Heat): number => (taken.cpu / sent.frames) * 1e6
 
-const inDatabase = async (bench: Bench): Promise<{ candidates: Array<Candidate>; end: () => Promise<void> }> => {
-  if (!Postgres.available) {
-    bench.say("PostgreSQL is not installed; its row is left out")
-    return { candidates: [], end: async () => {} }
-  }
-  const server = await Postgres.start()
-  const { database, host, port, user } = server
-  const candidate: Candidate = {
-    ...taped,
-    name: "postgres",
-    title: "**Parallax** with the tape, and rows in PostgreSQL (its own process apart)",
-    extra: { storage: "postgres", host, port, user, database }
-  }
-  return { candidates: [candidate], end: server.dispose }
-}
-
 const run = async (bench: Bench): Promise<Finding> => {
   const frames = bench.quick ? 60_000 : 300_000
   const listing = { seed: bench.seed, tokens: TOKENS, entries: "one" } as const
-  const { candidates: stored, end } = await inDatabase(bench)
+  const server = await Databases.postgres(bench)
+  const stored = server === undefined ? [] : [server.candidate]
   const sender = await startSender({ ...listing, depth: DEPTH, prebuilt: frames })
   const wanted = [bare, floor, parallax, taped, ...stored, ...peers].filter(
     ({ name }) => name === "floor" || bench.candidates === undefined || bench.candidates.includes(name)
@@ -64,7 +49,7 @@ const run = async (bench: Bench): Promise<Finding> => {
     }
   } finally {
     await sender.dispose()
-    await end()
+    await server?.dispose()
   }
   const ratioOf = (name: string) => results.find(({ candidate }) => candidate.name === name)?.ratios
   const goals: Array<Goal> = []

@@ -29,9 +29,8 @@ const run = async (bench: Bench): Promise<Finding> => {
   try {
     await receiver.ask({ do: "begin" })
     const start = performance.now()
-    let isOver = false
-    const sending = sender.ask<Sent>({ do: "pace", rate: RATE, millis }).finally(() => (isOver = true))
-    while (!isOver) {
+    const sending = sender.ask<Sent>({ do: "pace", rate: RATE, millis })
+    while (performance.now() - start < millis) {
       await Promise.race([sleep(SAMPLE_MILLIS), sending])
       const { heap, resident } = await receiver.ask<Memory>({ do: "memory", collect: false })
       samples.push([(performance.now() - start) / 60_000, resident / MEGABYTE, heap / MEGABYTE])

@@ -3,15 +3,18 @@ import { type Candidate, taped } from "../Candidates.ts"
 import type { Bench } from "../Measure.ts"
 import * as Postgres from "../../test/support/Postgres.ts"
 
-export interface Stored {
-  readonly candidate: Candidate
-  /** Ticks that lie in its tables, asked of the database itself; `undefined` where nobody else may ask. */
-  readonly count: () => Promise<number | undefined>
+export interface Server {
+  /** Writes into the database that was made last. */
+  readonly candidate: () => Candidate
+  /** Makes an empty database: what is stored already is not stored again, and would cost less. */
+  readonly renew: () => Promise<void>
+  /** Changes that lie in it, by its own count. */
+  readonly count: () => Promise<number>
   readonly dispose: () => Promise<void>
 }
 
 /** A PostgreSQL server of its own that forces every commit to the disk, where the machine has the programs for one. */
-export const postgres = async (bench: Bench): Promise<Stored | undefined> => {
+export const postgres = async (bench: Bench): Promise<Server | undefined> => {
   if (!Postgres.available) {
     bench.say("PostgreSQL is not installed: what needs it is left out")
     return undefined
@@ -22,15 +25,23 @@ export const postgres = async (bench: Bench): Promise<Stored | undefined> => {
     shared_buffers: "256MB",
     max_wal_size: "4GB"
   })
-  const { database, host, port, user } = server
+  const { host, port, user } = server
+  let made = 0
+  const name = () => `bench_${made}`
+  const renew = async () => {
+    made++
+    await server.createDatabase(name())
+  }
+  await renew()
   return {
-    candidate: {
+    candidate: () => ({
       ...taped,
       name: "postgres",
       title: "**Parallax** with the tape, and rows in PostgreSQL (its own process apart)",
-      extra: { storage: "postgres", host, port, user, database }
-    },
-    count: async () => Number((await server.query("SELECT count(*) AS n FROM book_changes"))[0]?.["n"]),
+      extra: { storage: "postgres", host, port, user, database: name() }
+    }),
+    renew,
+    count: async () => Number((await server.query("SELECT count(*) AS n FROM book_changes", name()))[0]?.["n"]),
     dispose: server.dispose
   }
 }

@@ -23,7 +23,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const listing = { seed: bench.seed, tokens: TOKENS, entries: "one" } as const
   const sender = await startSender({ ...listing, depth: DEPTH, prebuilt: 0 })
   const server = await Databases.postgres(bench)
-  const candidate = server?.candidate ?? taped
+  const candidate = server?.candidate() ?? taped
   const receiver = await startReceiver(candidate, sender, { listing })
   const samples: Array<readonly [minutes: number, resident: number, heap: number]> = []
   try {

@@ -33,7 +33,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const server = await Databases.postgres(bench)
   const kept: Array<Kept> = []
   try {
-    for (const candidate of [server?.candidate, Databases.embedded]) {
+    for (const candidate of [server?.candidate(), Databases.embedded]) {
       if (candidate === undefined) continue
       const run = await paced(candidate, sender, { listing }, { rate: RATE, millis, isTimed: false })
       const counted = candidate === Databases.embedded ? undefined : await server?.count()

@@ -47,8 +47,8 @@ export interface Postgres {
   readonly start: () => Promise<void>
   /** Ends it: `fast` breaks off what runs, `immediate` is a crash. */
   readonly stop: (how?: "fast" | "immediate") => Promise<void>
-  /** Runs a statement on a connection of its own. */
-  readonly query: (sql: string) => Promise<ReadonlyArray<Record<string, unknown>>>
+  /** Runs a statement on a connection of its own, in the database that is there or in another one. */
+  readonly query: (sql: string, database?: string) => Promise<ReadonlyArray<Record<string, unknown>>>
   /** Makes an empty database. */
   readonly createDatabase: (name: string) => Promise<void>
   /** Stops it and removes what it kept. */

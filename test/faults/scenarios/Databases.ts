@@ -129,9 +129,11 @@ export const databases: ReadonlyArray<Scenario> = [
         const space = `small_${process.pid}`
         await world.postgres.query(`CREATE TABLESPACE ${space} LOCATION '${directory}'`)
         await world.sql(async (query) => {
-          for (const table of ["book_changes", "best_quotes", "book_snapshots"]) {
-            await query(`ALTER TABLE ${table} SET TABLESPACE ${space}`)
-          }
+          const parts = await query<{ name: string }>(`
+            SELECT relid::regclass::text AS name
+            FROM unnest('{book_changes,best_quotes,book_snapshots}'::regclass[]) AS t, pg_partition_tree(t)
+            WHERE isleaf`)
+          for (const { name } of parts) await query(`ALTER TABLE ${name} SET TABLESPACE ${space}`)
           await query(`CREATE TABLE ballast (t text) TABLESPACE ${space}`)
           await query(`ALTER TABLE ballast ALTER t SET STORAGE EXTERNAL`)
           let full = false

@@ -106,8 +106,14 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
     if (connection?.waiting.delete(entry) && connection.waiting.size === 0) close(connection, now)
   }
 
+  /** Most data comes on the connection of the data before. */
+  let latest: ConnectionState | undefined
+  const stateOf = (id: string): ConnectionState | undefined =>
+    latest?.id === id ? latest : (latest = connections.get(id))
+
   return {
     connected: ({ connection, receivedTime, slot, venue }) => {
+      latest = undefined
       // A slot that fell empty ended without a word.
       for (const [id, other] of connections) if (other.slot === slot) connections.delete(id)
       connections.set(connection, {
@@ -123,6 +129,7 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
       slots.delete(slot)
     },
     disconnected: ({ connection: id, reason, receivedTime, slot }) => {
+      latest = undefined
       const connection = connections.get(id)
       connections.delete(id)
       if (connection === undefined) return
@@ -132,7 +139,7 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
     isOpen: (connection) => connections.has(connection),
     lastData: (connection) => connections.get(connection)?.lastData,
     noteData: (id, data) => {
-      const connection = connections.get(id)
+      const connection = stateOf(id)
       if (connection !== undefined) connection.lastData = happenedAt(data)
     },
     await: (entry) => connections.get(entry.connection)?.waiting.add(entry),

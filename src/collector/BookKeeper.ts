@@ -11,7 +11,8 @@ import type {
   BookStatus,
   FeedEvent,
   MarketEvent,
-  SequenceGap
+  SequenceGap,
+  Trade
 } from "../domain/MarketEvent.ts"
 import type { Size } from "../domain/Money.ts"
 import * as OrderBook from "../domain/OrderBook.ts"
@@ -111,15 +112,15 @@ export const memory = (): Memory => ({
 
 export const make = (options: BookKeeperOptions, remembered: Memory = memory()): BookKeeper => {
   const { counters, doubted, entries, unbuilt } = remembered
-  const verifiers = new Set<BookVerifier>()
+  const verifiers = new Map<VenueId, BookVerifier | undefined>()
   let out: Array<MarketEvent> = []
   const gaps = BookGaps.make((gap) => out.push(gap), remembered.gaps)
   const quarantine = Quarantine.make(remembered.quarantine, options.quarantine)
   const useVerifier = (venue: VenueId): void => {
-    const verifier = options.verifier(venue)
-    if (verifier !== undefined) verifiers.add(verifier)
+    if (!verifiers.has(venue)) verifiers.set(venue, options.verifier(venue))
   }
   for (const { venue } of entries.values()) useVerifier(venue)
+  const verifierOf = (venue: VenueId): BookVerifier | undefined => verifiers.get(venue)
 
   const collect = (run: () => void): Array<MarketEvent> => {
     out = []
@@ -255,7 +256,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   }
 
   const check = (entry: Entry, event: BookSnapshot | BookChange, isUrgent: boolean): Verdict => {
-    const verdict = options.verifier(entry.venue)?.check(event, entry.book, isUrgent) ?? "unverifiable"
+    const verdict = verifierOf(entry.venue)?.check(event, entry.book, isUrgent) ?? "unverifiable"
     noteVerdict(entry, verdict, event.receivedTime)
     if (verdict === "verified") noteProof(entry, event.venueTime)
     return verdict
@@ -275,10 +276,16 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     entry.lastGood = BookGaps.happenedAt(moment)
   }
 
-  const isForeign = (id: InstrumentId): boolean => {
-    if (entries.has(id)) return false
-    counters.foreign++
-    return true
+  /** The book of what came on its socket, which shows how far its connection has come. */
+  const found = (event: BookChange | BookDelta | BookSnapshot | Trade): Entry | undefined => {
+    const entry = entries.get(event.instrumentId)
+    if (entry === undefined) {
+      counters.foreign++
+      return undefined
+    }
+    // What was fetched says nothing of how far the socket has come.
+    if (event._tag !== "BookSnapshot" || event.source !== "rest") gaps.noteData(entry.connection, event)
+    return entry
   }
 
   /** Makes the book this snapshot with these changes on top, and judges it. */
@@ -293,8 +300,8 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   }
 
   const applySnapshot = (event: BookSnapshot): void => {
-    if (isForeign(event.instrumentId)) return
-    const entry = entries.get(event.instrumentId)!
+    const entry = found(event)
+    if (entry === undefined) return
     const now = event.receivedTime
     if (entry.ended || (event.source === "rest" && !isFresh(entry, event))) return
     if (event.source === "socket" && entry.status === "live" && event.venueTime < entry.provenTime) {
@@ -341,9 +348,8 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   }
 
   const applyChange = (event: BookChange): void => {
-    if (isForeign(event.instrumentId)) return
-    const entry = entries.get(event.instrumentId)!
-    if (entry.ended) return
+    const entry = found(event)
+    if (entry === undefined || entry.ended) return
     if (entry.absent) suspect(entry, "the venue keeps a book for it after all", event.receivedTime)
     if (!entry.built) {
       counters.early++
@@ -397,8 +403,8 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
 
   /** Counted changes make sense only on a whole book: until the snapshot comes, it will contain them. */
   const applyDelta = (event: BookDelta): void => {
-    if (isForeign(event.instrumentId)) return
-    const entry = entries.get(event.instrumentId)!
+    const entry = found(event)
+    if (entry === undefined) return
     if (entry.status !== "live") {
       counters.early++
       return
@@ -449,7 +455,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     quarantine.forget(id)
     doubted.delete(entry)
     unbuilt.delete(entry)
-    options.verifier(entry.venue)?.forget(id)
+    verifierOf(entry.venue)?.forget(id)
   }
 
   const reject = (entry: Entry, why: string, now: number): void => {
@@ -470,23 +476,23 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       case "SequenceGap":
         return loseTogether(event)
       case "Trade": {
-        if (isForeign(event.instrumentId)) return
-        const entry = entries.get(event.instrumentId)!
-        options.verifier(entry.venue)?.check(event, entry.book)
+        const entry = found(event)
+        if (entry === undefined) return
+        verifierOf(entry.venue)?.check(event, entry.book)
         out.push(event)
         return
       }
       case "TickSizeChange": {
-        if (isForeign(event.instrumentId)) return
-        const entry = entries.get(event.instrumentId)!
-        options.verifier(entry.venue)?.check(event, entry.book)
+        const entry = entries.get(event.instrumentId)
+        if (entry === undefined) return void counters.foreign++
+        verifierOf(entry.venue)?.check(event, entry.book)
         out.push(event)
         if (entry.status === "live") suspect(entry, "the tick size changed", event.receivedTime)
         return
       }
       case "BestQuote": {
-        if (isForeign(event.instrumentId)) return
-        const entry = entries.get(event.instrumentId)!
+        const entry = entries.get(event.instrumentId)
+        if (entry === undefined) return void counters.foreign++
         if (entry.status === "live") judgeQuotes(entry, event, quoteFault(entry, event.bid, event.ask))
         return
       }
@@ -543,33 +549,17 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     }
   }
 
-  const noteData = (event: FeedEvent): void => {
-    if (
-      event._tag !== "BookChange" &&
-      event._tag !== "BookDelta" &&
-      event._tag !== "BookSnapshot" &&
-      event._tag !== "Trade"
-    )
-      return
-    // What was fetched says nothing of how far the socket has come.
-    if (event._tag === "BookSnapshot" && event.source === "rest") return
-    gaps.noteData(entries.get(event.instrumentId)?.connection ?? "", event)
-  }
-
   return {
     counters,
     apply: (events) =>
       collect(() => {
-        for (const event of events) {
-          noteData(event)
-          applyEvent(event)
-        }
+        for (const event of events) applyEvent(event)
       }),
     sweep: (now) =>
       collect(() => {
         // A digest says more than quotes do, so that it may end a doubt.
-        for (const verifier of verifiers) {
-          for (const { instrumentId, why } of verifier.expire(now)) {
+        for (const verifier of verifiers.values()) {
+          for (const { instrumentId, why } of verifier?.expire(now) ?? []) {
             const entry = entries.get(instrumentId)
             if (entry === undefined) continue
             if (why === undefined) proveLate(entry, now)

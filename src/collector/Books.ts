@@ -64,13 +64,14 @@ export class Books extends Context.Tag("parallax/collector/Books")<
         /** From the tape to the bus in one piece, so that the bus has the order of the tape and misses nothing of it. */
         const take = (inputs: ReadonlyArray<Input>) =>
           Effect.suspend(() => {
-            const events: Array<MarketEvent> = []
+            let events: ReadonlyArray<MarketEvent> = []
             let ordinal = tape.last()
             let ended: Effect.Effect<void> = Effect.void
             for (const input of inputs) {
               ordinal = tape.append(input)
               try {
-                for (const event of core.apply(input)) events.push(event)
+                const applied = core.apply(input)
+                events = events.length === 0 ? applied : [...events, ...applied]
               } catch (defect) {
                 // What was applied before it is told all the same: it lies on the tape.
                 ended = Effect.die(defect)

@@ -102,7 +102,10 @@ export const make = (options: CoreOptions, saved?: Uint8Array): Core | undefined
       if (input._tag === "Swept") chain.inspect(state.keeper.entries)
       return events
     },
-    save: () => serialize(state),
+    save: () => {
+      chain.keep()
+      return serialize(state)
+    },
     books: keeper,
     chain: chain.link
   }

@@ -1,6 +1,7 @@
 /**
- * A chain of digests over everything that was derived: each link covers the events of one input and the link before it,
- * and now and then a whole book, so that two runs with the same last link went the same way.
+ * A chain of digests over everything that was derived: each link covers the link before it and what came since, which is
+ * every event and now and then a whole book, so that two runs with the same last link went the same way. A link is made
+ * when so many bytes have come; what is shown covers the bytes that are not in one yet as well.
  */
 import { createHash } from "node:crypto"
 import type { InstrumentId } from "../domain/Market.ts"
@@ -17,48 +18,73 @@ export interface Link {
   readonly events: number
 }
 
-/** Plain data, kept in place. */
+/** Plain data, kept in place; complete after {@link EventChain.keep}. */
 export interface Memory {
   digest: Uint8Array
+  /** What is in no link yet. */
+  rest: Uint8Array
   events: number
   /** Which book is looked at next. */
   turn: number
+  /** Instruments by the numbers that stand for them, given out as they come. */
+  readonly numbers: Map<InstrumentId, number>
+  lastNumber: number
 }
 
-export const memory = (): Memory => ({ digest: new Uint8Array(32), events: 0, turn: 0 })
+export const memory = (): Memory => ({
+  digest: new Uint8Array(32),
+  rest: new Uint8Array(0),
+  events: 0,
+  turn: 0,
+  numbers: new Map(),
+  lastNumber: 0
+})
 
 export interface EventChain {
   readonly add: (events: ReadonlyArray<MarketEvent>) => void
   /** Adds the whole of one book, another one each time. */
   readonly inspect: (entries: ReadonlyMap<InstrumentId, Entry>) => void
   readonly link: () => Link
+  /** Completes the memory, to be saved. */
+  readonly keep: () => void
 }
 
 /** The longest text whose bytes are written; ids and reasons are far shorter. */
 const MAX_TEXT = 1_000
+/** Bytes from which on a link is made. */
+const LINK_BYTES = 32 * 1024
+const LAST_ASCII = 0x7f
 
 /** Bytes that grow as needed and are used again. */
 class Scratch {
-  private bytes = Buffer.alloc(64 * 1024)
-  private length = 0
+  private bytes = Buffer.alloc(2 * LINK_BYTES)
+  private view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
+  length = 0
 
   get written(): Uint8Array {
     return this.bytes.subarray(0, this.length)
   }
-  clear(): this {
+  clear(): void {
     this.length = 0
-    return this
   }
   number(value: number | null): this {
     this.room(8)
-    this.length = this.bytes.writeDoubleLE(value ?? Number.NaN, this.length)
+    this.view.setFloat64(this.length, value ?? Number.NaN, true)
+    this.length += 8
     return this
   }
   text(value: string | null): this {
     if (value === null) return this.number(-1)
     this.room(8 + 3 * MAX_TEXT)
     this.number(value.length)
-    this.length += this.bytes.write(value.length > MAX_TEXT ? value.slice(0, MAX_TEXT) : value, this.length, "utf8")
+    if (value.length > MAX_TEXT) return this.encoded(value.slice(0, MAX_TEXT))
+    const { bytes, length } = this
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > LAST_ASCII) return this.encoded(value)
+      bytes[length + i] = code
+    }
+    this.length = length + value.length
     return this
   }
   levels(levels: ReadonlyArray<Level>): this {
@@ -66,11 +92,21 @@ class Scratch {
     for (const { price, size } of levels) this.number(price).number(size)
     return this
   }
+  append(bytes: Uint8Array): void {
+    this.room(bytes.length)
+    this.bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+  private encoded(value: string): this {
+    this.length += this.bytes.write(value, this.length, "utf8")
+    return this
+  }
   private room(more: number): void {
     if (this.length + more <= this.bytes.length) return
-    const larger = Buffer.alloc(this.bytes.length * 2)
+    const larger = Buffer.alloc(Math.max(this.bytes.length * 2, this.length + more))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
+    this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
   }
 }
 
@@ -84,41 +120,56 @@ const asJson = (event: MarketEvent): string =>
       : event
   )
 
-const write = (out: Scratch, event: MarketEvent): void => {
-  switch (event._tag) {
-    case "BookChange":
-      out.number(1).text(event.instrumentId).number(sideNumber(event.side)).number(event.price).number(event.size)
-      out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
-      out.number(event.bestBid).number(event.bestAsk)
-      return
-    case "BestChanged":
-      out.number(2).text(event.instrumentId).number(event.bid).number(event.bidSize)
-      out.number(event.ask).number(event.askSize).number(event.venueTime).number(event.receivedTime)
-      return
-    case "BookSnapshot":
-      out.number(3).text(event.instrumentId).levels(event.bids).levels(event.asks).text(event.source)
-      out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
-      return
-    default: {
-      const json = asJson(event)
-      out.number(4)
-      for (let at = 0; at < json.length; at += MAX_TEXT) out.text(json.slice(at, at + MAX_TEXT))
+export const make = (remembered: Memory = memory()): EventChain => {
+  const { numbers } = remembered
+  const out = new Scratch()
+  out.append(remembered.rest)
+
+  const digest = () => createHash("sha256").update(remembered.digest).update(out.written).digest()
+  const close = (): void => {
+    if (out.length < LINK_BYTES) return
+    remembered.digest = digest()
+    out.clear()
+  }
+  /** Writes the number that stands for an instrument; at first what it stands for. */
+  const instrument = (kind: number, id: InstrumentId): void => {
+    const known = numbers.get(id)
+    if (known !== undefined) return void out.number(kind).number(known)
+    numbers.set(id, ++remembered.lastNumber)
+    out.number(0).text(id).number(kind).number(remembered.lastNumber)
+  }
+  const write = (event: MarketEvent): void => {
+    switch (event._tag) {
+      case "BookChange":
+        instrument(1, event.instrumentId)
+        out.number(sideNumber(event.side)).number(event.price).number(event.size)
+        out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
+        out.number(event.bestBid).number(event.bestAsk)
+        return
+      case "BestChanged":
+        instrument(2, event.instrumentId)
+        out.number(event.bid).number(event.bidSize).number(event.ask).number(event.askSize)
+        out.number(event.venueTime).number(event.receivedTime)
+        return
+      case "BookSnapshot":
+        instrument(3, event.instrumentId)
+        out.levels(event.bids).levels(event.asks).text(event.source)
+        out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
+        return
+      default: {
+        const json = asJson(event)
+        out.number(4)
+        for (let at = 0; at < json.length; at += MAX_TEXT) out.text(json.slice(at, at + MAX_TEXT))
+        if (event._tag === "Unsubscribed") for (const id of event.instrumentIds) numbers.delete(id)
+      }
     }
   }
-}
 
-export const make = (remembered: Memory = memory()): EventChain => {
-  const scratch = new Scratch()
-  const seal = (): void => {
-    remembered.digest = createHash("sha256").update(remembered.digest).update(scratch.written).digest()
-  }
   return {
     add: (events) => {
-      if (events.length === 0) return
-      scratch.clear()
-      for (const event of events) write(scratch, event)
+      for (const event of events) write(event)
       remembered.events += events.length
-      seal()
+      close()
     },
     inspect: (entries) => {
       if (entries.size === 0) return
@@ -126,11 +177,14 @@ export const make = (remembered: Memory = memory()): EventChain => {
       let at = 0
       for (const { book, id, status } of entries.values()) {
         if (at++ < remembered.turn) continue
-        scratch.clear().text(id).text(status)
-        scratch.levels(OrderBook.levels(book, "bid")).levels(OrderBook.levels(book, "ask"))
-        return seal()
+        out.number(5).text(id).text(status)
+        out.levels(OrderBook.levels(book, "bid")).levels(OrderBook.levels(book, "ask"))
+        return close()
       }
     },
-    link: () => ({ digest: Buffer.from(remembered.digest).toString("hex"), events: remembered.events })
+    link: () => ({ digest: digest().toString("hex"), events: remembered.events }),
+    keep: () => {
+      remembered.rest = Uint8Array.from(out.written)
+    }
   }
 }

@@ -54,16 +54,29 @@ export const applyChange = (book: OrderBook, side: Side, price: Price, size: Siz
   if (levels.prices[index] === price) {
     const before = levels.sizes[index]!
     if (size === 0) {
-      levels.prices.splice(index, 1)
-      levels.sizes.splice(index, 1)
+      removeAt(levels.prices, index)
+      removeAt(levels.sizes, index)
     } else levels.sizes[index] = size
     return before
   }
   if (size !== 0) {
-    levels.prices.splice(index, 0, price)
-    levels.sizes.splice(index, 0, size)
+    insertAt(levels.prices, index, price)
+    insertAt(levels.sizes, index, size)
   }
   return 0 as Size
+}
+
+/** `splice` makes a list of what it took out, each time. */
+const removeAt = (values: Array<number>, index: number): void => {
+  const last = values.length - 1
+  for (let i = index; i < last; i++) values[i] = values[i + 1]!
+  values.pop()
+}
+
+const insertAt = (values: Array<number>, index: number, value: number): void => {
+  values.push(value)
+  for (let i = values.length - 1; i > index; i--) values[i] = values[i - 1]!
+  values[index] = value
 }
 
 const replaceSide = (book: OrderBook, side: Side, levels: ReadonlyArray<Level>): void => {

@@ -1,7 +1,7 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
 import { Array as Arr, Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
 import { type FeedInput, told } from "../../domain/Input.ts"
-import type { Instrument } from "../../domain/Market.ts"
+import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
@@ -52,7 +52,7 @@ export const make = (
           const { shard, slot } = line
           const connection = yield* Slot.begin(slot)
           yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
-          const latest = new Map<string, readonly [Instrument, number]>()
+          const latest = new Map<InstrumentId, number>()
 
           const socket = yield* gate.handshake(
             WebSocketFeed.open({
@@ -90,8 +90,7 @@ export const make = (
           const note = (event: FeedEvent, receivedTime: number): void => {
             if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") return
             slot.firstData ??= receivedTime
-            const item = shard.items.get(event.instrumentId.slice(POLYMARKET.length + 1))
-            if (item !== undefined) latest.set(item.venueInstrumentId, [item, event.venueTime])
+            latest.set(event.instrumentId, event.venueTime)
           }
           for (const [i, part] of Arr.chunksOf(tokens(wanted), IDS_PER_FRAME).entries()) {
             yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
@@ -138,9 +137,12 @@ export const make = (
      * Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. Where nothing came at
      * all, any book is news.
      */
-    const probe = (shard: SocketFeed.Line["shard"], latest: ReadonlyMap<string, readonly [Instrument, number]>) =>
+    const probe = (shard: SocketFeed.Line["shard"], latest: ReadonlyMap<InstrumentId, number>) =>
       Effect.suspend(() => {
-        const spoke = [...latest].filter(([token]) => shard.items.has(token)).map(([, one]) => one)
+        const spoke = [...latest].flatMap(([id, time]) => {
+          const item = shard.items.get(id.slice(POLYMARKET.length + 1))
+          return item === undefined ? [] : [[item, time] as const]
+        })
         const all = spoke.length > 0 ? spoke : Array.from(shard.items.values(), (one) => [one, 0] as const)
         const candidates = all.sort(([, a], [, b]) => b - a).slice(0, PROBES)
         return Effect.forEach(candidates, ([instrument, seen]) =>

@@ -10,6 +10,7 @@ import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { BookChange, FeedEvent } from "../../domain/MarketEvent.ts"
 import { type Price, SCALE, type Size } from "../../domain/Money.ts"
 import type { Side } from "../../domain/OrderBook.ts"
+import { Names } from "./Names.ts"
 
 /** One entry of `price_changes`, used again for the next frame. */
 interface Draft {
@@ -42,24 +43,36 @@ const BACKSLASH = 92
 const SPACE = 32
 const TILDE = 126
 
-/** The rest of a member's name after its first letter, with the quote that ends it, by what the member is. */
-const rest = (name: string) => Buffer.from(`${name.slice(1)}"`, "latin1")
-const REST = {
-  market: rest("market"),
-  price_changes: rest("price_changes"),
-  timestamp: rest("timestamp"),
-  event_type: rest("event_type"),
-  asset_id: rest("asset_id"),
-  price: rest("price"),
-  size: rest("size"),
-  side: rest("side"),
-  hash: rest("hash"),
-  best_bid: rest("best_bid"),
-  best_ask: rest("best_ask")
+/**
+ * Bytes that are expected as they are, compared four at a time; the last four may overlap those before. None is shorter
+ * than four.
+ */
+interface Literal {
+  readonly length: number
+  readonly offsets: ReadonlyArray<number>
+  readonly words: ReadonlyArray<number>
 }
-const PRICE_CHANGE = Buffer.from('price_change"', "latin1")
-const BUY = Buffer.from('BUY"', "latin1")
-const SELL = Buffer.from('SELL"', "latin1")
+const literal = (text: string): Literal => {
+  const bytes = Buffer.from(text, "latin1")
+  const offsets = Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => Math.min(i * 4, bytes.length - 4))
+  return { length: bytes.length, offsets, words: offsets.map((offset) => bytes.readInt32LE(offset)) }
+}
+/** A member's name and the quotes around it. */
+const name = (text: string): Literal => literal(`"${text}"`)
+const MARKET_NAME = name("market")
+const CHANGES_NAME = name("price_changes")
+const TIMESTAMP_NAME = name("timestamp")
+const TYPE_NAME = name("event_type")
+const ASSET_ID_NAME = name("asset_id")
+const PRICE_NAME = name("price")
+const SIZE_NAME = name("size")
+const SIDE_NAME = name("side")
+const HASH_NAME = name("hash")
+const BEST_BID_NAME = name("best_bid")
+const BEST_ASK_NAME = name("best_ask")
+const PRICE_CHANGE = literal('price_change"')
+const BUY = literal('BUY"')
+const SELL = literal('SELL"')
 
 const letter = (name: string) => name.charCodeAt(0)
 const [A, B, E, H, M, P, S, T] = ["a", "b", "e", "h", "m", "p", "s", "t"].map(letter) as [
@@ -99,11 +112,16 @@ const TIME_DIGITS = 13
 
 export class Scanner {
   private readonly instruments: ReadonlyMap<string, Instrument>
+  private readonly names = new Names()
   private readonly drafts: Array<Draft> = [draft(), draft()]
   private count = 0
   private venueTime = 0
+  /** The memory that the frame lies in, often with others. */
+  private buffer: ArrayBufferLike = new ArrayBuffer(0)
   private bytes: Buffer = Buffer.alloc(0)
+  private view = new DataView(this.buffer)
   private at = 0
+  private end = 0
 
   /** `instruments`: what the connection is subscribed to, by token id. */
   constructor(instruments: ReadonlyMap<string, Instrument>) {
@@ -112,10 +130,17 @@ export class Scanner {
 
   /** Whether the frame is of the shape; then {@link push} gives what it says. */
   scan(frame: Buffer): boolean {
-    this.bytes = frame
-    this.at = 0
+    const { buffer } = frame
+    if (buffer !== this.buffer) {
+      this.buffer = buffer
+      this.bytes = Buffer.from(buffer)
+      this.view = new DataView(buffer)
+    }
+    this.at = frame.byteOffset
+    this.end = this.at + frame.length
     this.count = 0
-    return this.message() && this.at === frame.length
+    // Where it read on into what lies behind the frame, it did not end where the frame does.
+    return this.message() && this.at === this.end
   }
 
   /** Appends the changes of the frame that was scanned last. */
@@ -153,16 +178,15 @@ export class Scanner {
   }
 
   private messageMember(): number {
-    if (!this.takes(QUOTE)) return 0
-    switch (this.bytes[this.at++]) {
+    switch (this.bytes[this.at + 1]) {
       case M:
-        return this.isMember(REST.market) && this.textEnd() !== NONE ? MARKET : 0
+        return this.isText(MARKET_NAME) && this.text() !== undefined ? MARKET : 0
       case P:
-        return this.isNamed(REST.price_changes) && this.changes() ? CHANGES : 0
+        return this.isMember(CHANGES_NAME) && this.changes() ? CHANGES : 0
       case T:
-        return this.isMember(REST.timestamp) && this.time() ? TIMESTAMP : 0
+        return this.isText(TIMESTAMP_NAME) && this.time() ? TIMESTAMP : 0
       case E:
-        return this.isMember(REST.event_type) && this.matches(PRICE_CHANGE) ? TYPE : 0
+        return this.isText(TYPE_NAME) && this.matches(PRICE_CHANGE) ? TYPE : 0
       default:
         return 0
     }
@@ -193,41 +217,39 @@ export class Scanner {
 
   private changeMember(entry: Draft): number {
     const { bytes } = this
-    if (!this.takes(QUOTE)) return 0
-    switch (bytes[this.at++]) {
+    switch (bytes[this.at + 1]) {
       case A: {
-        if (!this.isMember(REST.asset_id)) return 0
-        const from = this.at
-        const end = this.textEnd()
-        if (end === NONE) return 0
-        entry.instrumentId = this.instruments.get(bytes.toString("latin1", from, end))?.id
+        if (!this.isText(ASSET_ID_NAME)) return 0
+        const id = this.text()
+        if (id === undefined) return 0
+        entry.instrumentId = this.instruments.get(id)?.id
         return ASSET_ID
       }
       case P:
-        if (!this.isMember(REST.price)) return 0
+        if (!this.isText(PRICE_NAME)) return 0
         entry.price = this.decimal()
         return entry.price > 0 && entry.price < SCALE ? PRICE : 0
       case S:
-        if (this.isMember(REST.size)) {
+        if (this.isText(SIZE_NAME)) {
           entry.size = this.decimal()
           return entry.size >= 0 ? SIZE : 0
         }
-        if (!this.isMember(REST.side)) return 0
+        if (!this.isText(SIDE_NAME)) return 0
         if (this.matches(BUY)) entry.side = "bid"
         else if (this.matches(SELL)) entry.side = "ask"
         else return 0
         return SIDE
       case H: {
-        if (!this.isMember(REST.hash)) return 0
+        if (!this.isText(HASH_NAME)) return 0
         const from = this.at
         const end = this.textEnd()
         if (end === NONE) return 0
-        entry.hash = end === from ? null : bytes.toString("latin1", from, end)
+        entry.hash = end === from ? null : latin1(bytes, from, end)
         return HASH
       }
       case B: {
-        const isBid = this.isMember(REST.best_bid)
-        if (!isBid && !this.isMember(REST.best_ask)) return 0
+        const isBid = this.isText(BEST_BID_NAME)
+        if (!isBid && !this.isText(BEST_ASK_NAME)) return 0
         const price = this.best()
         if (price === NONE) return 0
         if (isBid) entry.bestBid = price
@@ -259,16 +281,16 @@ export class Scanner {
   }
 
   /** Takes these bytes if they come next. */
-  private matches(expected: Buffer): boolean {
-    const { at, bytes } = this
-    const { length } = expected
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== expected[i]) return false
+  private matches({ length, offsets, words }: Literal): boolean {
+    const { at, view } = this
+    if (at + length > this.end) return false
+    for (let i = 0; i < words.length; i++) if (view.getInt32(at + offsets[i]!, true) !== words[i]) return false
     this.at = at + length
     return true
   }
 
-  /** Takes the rest of a name and what stands between it and its value. */
-  private isNamed(name: Buffer): boolean {
+  /** Takes a name and what stands between it and its value. */
+  private isMember(name: Literal): boolean {
     const from = this.at
     if (!this.matches(name) || !this.takes(COLON)) {
       this.at = from
@@ -279,14 +301,26 @@ export class Scanner {
   }
 
   /** The same with the quote that begins a text. */
-  private isMember(name: Buffer): boolean {
-    return this.isNamed(name) && this.takes(QUOTE)
+  private isText(name: Literal): boolean {
+    return this.isMember(name) && this.takes(QUOTE)
+  }
+
+  /** Takes the rest of a text that is often the same, as ids are. */
+  private text(): string | undefined {
+    const from = this.at
+    const known = this.names.find(this.view, from, this.end)
+    if (known !== undefined && this.bytes[from + known.length] === QUOTE) {
+      this.at = from + known.length + 1
+      return known
+    }
+    const end = this.textEnd()
+    return end === NONE ? undefined : this.names.add(this.bytes, from, end)
   }
 
   /** Takes the rest of a text of printable ASCII without escapes, and its quote. Gives where it ends, or {@link NONE}. */
   private textEnd(): number {
-    const { bytes } = this
-    for (let at = this.at; at < bytes.length; at++) {
+    const { bytes, end } = this
+    for (let at = this.at; at < end; at++) {
       const byte = bytes[at]!
       if (byte === QUOTE) {
         this.at = at + 1
@@ -346,5 +380,9 @@ export class Scanner {
     return value >= 1e12 && this.takes(QUOTE)
   }
 }
+
+/** Text of bytes that are ASCII, without the detour through the names of encodings that `toString` takes. */
+const latin1 = (bytes: Buffer, from: number, end: number): string =>
+  (bytes as Buffer & { readonly latin1Slice: (from: number, end: number) => string }).latin1Slice(from, end)
 
 const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const

@@ -77,14 +77,14 @@ const BATCH_GRACE = 250
 /** The last trade price follows its book by 34–39 ms (captured); a slow network adds to it. */
 const TRADE_GRACE = 2_000
 
-/** Levels hashed at once for each millisecond: about a twentieth of the time. */
-const LEVELS_PER_MILLI = 500
+/** Levels hashed at once for each millisecond: about a fortieth of the time. */
+const LEVELS_PER_MILLI = 250
 /** What is saved up of them. */
-const MOST_LEVELS = 50_000
+const MOST_LEVELS = 25_000
 /** What the rest of a book costs, in levels. */
 const HEAD_LEVELS = 12
-/** Levels of books put off that a sweep hashes: some 10 ms. */
-const SWEEP_LEVELS = 100_000
+/** Levels of books put off that a sweep hashes: as much again. */
+const SWEEP_LEVELS = 25_000
 /** How long a book that keeps changing may go without being hashed. */
 const LONGEST_WAIT = 1_000
 

@@ -273,6 +273,45 @@ describe("any frame", () => {
   })
 })
 
+describe("ids that come again", () => {
+  it("are never taken for each other, however alike they are", () => {
+    const alike = fc.constantFrom(
+      ..."1234567 12345678 123456789 1234567890 123456781 12345678901 12345678902 123456789012 12345678x012".split(" "),
+      ...["1", "12", "", "12345678 ", `${"1".repeat(76)}2`, "1".repeat(77), "1".repeat(78), `1${"2".repeat(76)}`]
+    )
+    fc.assert(
+      fc.property(fc.array(alike, { minLength: 1, maxLength: 12 }), fc.array(alike), (asked, listed) => {
+        const known = market(
+          "m",
+          {},
+          [...new Set(listed)].filter((token) => token !== "")
+        )
+        const of = new Map(known.outcomes.map((outcome, i) => [outcome.venueInstrumentId, instrument(known, i)]))
+        const scanner = new Scanner(of)
+        for (const token of asked) {
+          const frame = Buffer.from(price_change([{ ...entry, asset_id: token }]))
+          const out: Array<FeedEvent> = []
+          assert.isTrue(scanner.scan(frame))
+          scanner.push(T, out)
+          assert.deepStrictEqual(out, byJson(frame, of).out)
+        }
+      })
+    )
+  })
+
+  it("are more than are kept", () => {
+    const token = (n: number) => `${n}`.padStart(8, "7").padEnd(77, "1")
+    const of = new Map([[token(20_000), { ...instrument(one), venueInstrumentId: token(20_000) }]])
+    const scanner = new Scanner(of)
+    const out: Array<FeedEvent> = []
+    for (let n = 0; n <= 20_000; n++) {
+      assert.isTrue(scanner.scan(Buffer.from(price_change([{ ...entry, asset_id: token(n) }]))))
+      scanner.push(T, out)
+    }
+    assert.strictEqual(out.length, 1)
+  })
+})
+
 describe("a reader of frames", () => {
   it("counts what it reads by bytes as what it reads by JSON, and has every 64th compared", () => {
     const compared: Array<string> = []

@@ -4,7 +4,7 @@
  * analyst asks, and removes it. `keep` as a third word leaves it running and prints where.
  *
  * Of a hundred rows 70 are changes, 25 quotes and 5 trades, spread evenly over the days up to now and unevenly over 2,000
- * instruments, in the order of their time as the writer stores them.
+ * instruments, in the order of their time as the writer stores them. The latest day is made first.
  */
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -23,13 +23,15 @@ const INSTRUMENTS = 2000
 const shares = { book_changes: 0.7, best_quotes: 0.25, trades: 0.05 }
 type Table = keyof typeof shares
 
-/** Values of the row `i`, where `r` is a pseudo-random 31 bits of it. */
+/** Of a pseudo-random `r` of 31 bits. */
 const contents: Readonly<Record<Table, string>> = {
-  book_changes: `CASE r % 2 WHEN 0 THEN 'bid' ELSE 'ask' END, (1 + r % 99) / 100.0, (r % 200000) / 100.0,
-    (1 + r % 98) / 100.0, (2 + r % 98) / 100.0, md5(i::text) || left(md5(r::text), 8)`,
-  best_quotes: `(1 + r % 90) / 100.0, (r % 200000) / 100.0, (2 + r % 90 + r % 7) / 100.0, (r % 100000) / 100.0`,
-  trades: `(1 + r % 99) / 100.0, (r % 100000) / 100.0, CASE r % 2 WHEN 0 THEN 'buy' ELSE 'sell' END,
-    '0x' || md5(i::text) || md5(r::text)`
+  book_changes: `CASE r % 2 WHEN 0 THEN 'bid' ELSE 'ask' END AS side, trim_scale((1 + r % 99) / 100.0) AS price,
+    trim_scale((r % 200000) / 100.0) AS size, trim_scale((1 + r % 98) / 100.0) AS best_bid,
+    trim_scale((2 + r % 98) / 100.0) AS best_ask, md5(i::text) || left(md5(r::text), 8) AS hash`,
+  best_quotes: `trim_scale((1 + r % 90) / 100.0) AS bid, trim_scale((r % 200000) / 100.0) AS bid_size,
+    trim_scale((2 + r % 90 + r % 7) / 100.0) AS ask, trim_scale((r % 100000) / 100.0) AS ask_size`,
+  trades: `trim_scale((1 + r % 99) / 100.0) AS price, trim_scale((r % 100000) / 100.0) AS size,
+    CASE r % 2 WHEN 0 THEN 'buy' ELSE 'sell' END AS taker_side, '0x' || md5(i::text) || md5(r::text) AS trade_id`
 }
 
 const columns: Readonly<Record<Table, string>> = {
@@ -38,8 +40,16 @@ const columns: Readonly<Record<Table, string>> = {
   trades: "price, size, taker_side, trade_id"
 }
 
+/** Rows that are made up; all others repeat them at other times. */
+const SAMPLE = 200_000
+
 const DAY = 86_400_000
 const now = Date.now()
+/** `SIGUSR2` says that the days so far, the latest first, are enough. */
+let isEnough = false
+process.on("SIGUSR2", () => {
+  isEnough = true
+})
 const date = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 const fill = async (query: (sql: string) => Promise<unknown>) => {
@@ -51,22 +61,30 @@ const fill = async (query: (sql: string) => Promise<unknown>) => {
       SELECT 'polymarket:' || repeat('7', 70) || n, 'polymarket', n::text, 'polymarket:' || (n + 1) / 2, n % 2,
         CASE n % 2 WHEN 1 THEN 'Yes' ELSE 'No' END
       FROM generate_series(1, ${INSTRUMENTS}) AS n`)
+  for (const table of Object.keys(shares) as Array<Table>) {
+    await query(`
+      CREATE TABLE sample_${table} AS
+        SELECT i, hashint8extended(i, 7) AS digest, 1 + floor(${INSTRUMENTS} * (r / 2147483648.0) ^ 2)::int AS no,
+          ${contents[table]}
+        FROM generate_series(1, ${SAMPLE}::bigint) AS i, LATERAL (SELECT hashint8(i) & 2147483647 AS r) AS made
+        ORDER BY i`)
+  }
   const begin = now - DAYS * DAY
-  for (let start = Math.floor(begin / DAY) * DAY; start < now + DAY; start += DAY) {
+  for (let start = Math.floor(now / DAY + 1) * DAY; start + DAY > begin && !isEnough; start -= DAY) {
     const [from, to] = [Math.max(start, begin), Math.min(start + DAY, now)]
     for (const table of Object.keys(shares) as Array<Table>) {
-      const count = Math.max(0, Math.floor((ROWS * shares[table] * (to - from)) / (DAYS * DAY)))
+      const rounds = Math.max(0, Math.ceil((ROWS * shares[table] * (to - from)) / (DAYS * DAY) / SAMPLE))
       const name = `${table}_${date(start).replaceAll("-", "")}`
       await query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`)
-      if (count > 0) {
+      // Microseconds from one row to the next, of which the first is a moment old when the day begins.
+      const step = Math.floor(((to - from - 100) * 1000) / (rounds * SAMPLE))
+      for (let round = 0; round < rounds; round++) {
+        const base = from * 1000 + 50_000 + round * SAMPLE * step
         await query(`
           INSERT INTO ${name} (position, venue_time, received_time, digest, no, ${columns[table]})
-          SELECT ${start * 1000} + i, t - interval '30 milliseconds', t, hashint8extended(i, 7),
-            1 + floor(${INSTRUMENTS} * (r / 2147483648.0) ^ 2)::int, ${contents[table]}
-          FROM generate_series(1, ${count}::bigint) AS i,
-            LATERAL (SELECT to_timestamp(${from / 1000} + i * ${(to - from) / 1000 / (count + 1)}) AS t,
-              hashint8(i + ${start / 1000}) & 2147483647 AS r) AS made
-          WHERE t - interval '30 milliseconds' >= to_timestamp(${from / 1000})`)
+          SELECT ${base} + i * ${step}, t, t + interval '30 milliseconds', digest, no, ${columns[table]}
+          FROM (SELECT *, to_timestamp(${base / 1e6}) + i * interval '${step} microseconds' AS t
+            FROM sample_${table}) AS made`)
       }
       await query(`ALTER TABLE ${table} ATTACH PARTITION ${name}
         FOR VALUES FROM ('${date(start)} 00:00:00+00') TO ('${date(start + DAY)} 00:00:00+00')`)

@@ -154,6 +154,19 @@ const storeBy = (way: string): Effect.Effect<Store, never, Sql> =>
       ).pipe(database.transaction("flush"))
   })
 
+/** What a row takes on the disk, once many of them came as they come. */
+const sizes = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  for (const table of ["book_changes", "best_quotes"]) {
+    const [size] = yield* sql.unsafe<{ readonly n: number; readonly heap: number; readonly index: number }>(`
+      SELECT (SELECT count(*) FROM ${table})::float8 AS n, sum(pg_table_size(relid))::float8 AS heap,
+        sum(pg_indexes_size(relid))::float8 AS index FROM pg_partition_tree('${table}') WHERE isleaf`)
+    const { heap, index, n } = size ?? { heap: 0, index: 0, n: 1 }
+    const text = `  ${table}: ${(heap / n).toFixed(1)} bytes a row, and ${(index / n).toFixed(1)} of indexes`
+    yield* Effect.sync(() => console.log(text))
+  }
+})
+
 const measure = (way: string) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
@@ -191,6 +204,7 @@ const measure = (way: string) =>
       `slowest batch ${slowest.toFixed(0)} ms`
     ]
     yield* Effect.sync(() => console.log(line.join("   ")))
+    if (way === "writer") yield* sizes
   })
 
 const program = Effect.gen(function* () {

@@ -8,7 +8,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Duration, Effect } from "effect"
 import { Database } from "./Database.ts"
 import type { Row, TickRow } from "./Rows.ts"
-import { describe } from "./SqlFault.ts"
+import { describe, isConnectionFault } from "./SqlFault.ts"
 
 export const tickTables: ReadonlyArray<TickRow["table"]> = ["book_snapshots", "book_changes", "trades", "best_quotes"]
 
@@ -46,7 +46,7 @@ export const partitionsOf = (
 const makeDays = (sql: SqlClient, table: TickRow["table"], days: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     // Whoever else makes days waits here, and then finds them.
-    yield* sql.unsafe(`LOCK TABLE ${table} IN SHARE UPDATE EXCLUSIVE MODE`)
+    yield* sql.unsafe(`LOCK TABLE ONLY ${table} IN SHARE UPDATE EXCLUSIVE MODE`)
     const there = yield* partitionsOf(sql, table)
     const isThere = (day: number) =>
       there.some(({ from, to }) => (from === null || from <= day * DAY) && day * DAY < to)
@@ -64,7 +64,7 @@ const makeDays = (sql: SqlClient, table: TickRow["table"], days: ReadonlyArray<n
   })
 
 /** How long a reader of the table is waited for, and how long after that it is tried again. */
-const LOCK_LIMIT = "1s"
+const LOCK_LIMIT = "3s"
 const RETRY_AFTER = Duration.minutes(1)
 
 export interface Partitions {
@@ -92,6 +92,8 @@ export const make: Effect.Effect<Partitions, never, SqlClient | Database> = Effe
           }),
         onFailure: (error) =>
           Effect.gen(function* () {
+            // The batch that is to follow meets the same.
+            if (isConnectionFault(error)) return
             const isNew = failed === undefined
             failed = { at: yield* Clock.currentTimeMillis }
             if (isNew) yield* Effect.logWarning(`days cannot be made, rows do without: ${describe(error)}`)

@@ -2,6 +2,7 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
+import { tickTables } from "./Partitions.ts"
 import { columnsOf } from "./RowEncoder.ts"
 import { tables } from "./Rows.ts"
 
@@ -10,6 +11,7 @@ const words = (text: string): ReadonlyArray<string> => text.split(" ")
 /** Every column that the stores and the writer name. */
 const needed: ReadonlyArray<readonly [table: string, column: string]> = [
   ...tables.map((table) => [table, columnsOf(table)] as const),
+  ...tickTables.map((table) => [`${table}_other`, ["digest"]] as const),
   [
     "markets",
     words(

@@ -72,6 +72,9 @@ const index = (table: Table): string =>
   `CREATE INDEX ${table}_position ON ${table} USING brin (position, received_time, venue_time)
      WITH (autosummarize = on);`
 
+/** Few rows of many, which everybody asks for who wants to know how far history can be trusted. */
+const gaps = "CREATE INDEX feed_events_gaps ON feed_events (from_time) WHERE kind IN ('gap', 'overflow')"
+
 const view = (table: Table): string => `
   CREATE VIEW ${table}_view AS
     SELECT o.instrument_id, o.market_id, m.question, o.name AS outcome, position, no, venue_time, received_time, digest,
@@ -117,4 +120,5 @@ export default Effect.gen(function* () {
     })
   yield* Effect.forEach(Object.keys(contents) as Array<Table>, divide, { discard: true })
   yield* run(comments)
+  yield* run(gaps)
 })

@@ -5,6 +5,7 @@ import { Clock, Effect, Exit, Fiber, type Scope, TestClock, TestServices } from 
 import { InstrumentId, VenueId } from "../../src/domain/Market.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
 import { MarketStore } from "../../src/storage/MarketStore.ts"
+import { CopySink } from "../../src/storage/CopySink.ts"
 import type { Sql } from "../../src/storage/Sql.ts"
 import * as SqlMarketStore from "../../src/storage/SqlMarketStore.ts"
 import { clear } from "./Databases.ts"
@@ -176,6 +177,45 @@ export const eventWriterSuite = (it: Vitest.MethodsNonLive<Sql>): void => {
       assert.strictEqual(lost, 0)
       assert.strictEqual(yield* count("book_changes"), 75)
     })
+  )
+
+  test(
+    "only adds rows while the batch before was committed and new, and looks first when it was not",
+    Effect.gen(function* () {
+      const sink = yield* CopySink
+      const ways: Array<string> = []
+      const watched: typeof sink = {
+        copy: (target, bytes) => {
+          ways.push(target.slice(0, target.indexOf(" ")))
+          return sink.copy(target, bytes)
+        }
+      }
+      const fates: Array<Harness.Weather> = []
+      const writer = yield* Harness.under(() => fates.shift() ?? "fair")(Harness.start()).pipe(
+        Effect.provideService(CopySink, watched)
+      )
+      const waysOf = (...events: ReadonlyArray<MarketEvent>) =>
+        Effect.gen(function* () {
+          ways.length = 0
+          yield* writer.publish(...events)
+          yield* writer.flush
+          return ways.join(" ")
+        })
+      const [added, looked] = ["book_changes", "staged_book_changes"]
+      assert.strictEqual(yield* waysOf(...changes(3)), looked)
+      assert.strictEqual(yield* waysOf(...changes(3, 3)), added)
+      assert.strictEqual(yield* waysOf(snapshot(), ...changes(3, 6)), `staged_book_snapshots ${added}`)
+      assert.strictEqual(yield* waysOf(...changes(3, 8)), `${added} ${looked}`)
+      assert.strictEqual(yield* waysOf(...changes(3, 11)), looked)
+      assert.strictEqual(yield* waysOf(...changes(3, 14)), added)
+      fates.push("unconfirmed")
+      assert.strictEqual(yield* waysOf(...changes(3, 17)), `${added} ${looked}`)
+      assert.strictEqual(yield* waysOf(...changes(3, 20)), looked)
+      fates.push("away")
+      assert.strictEqual(yield* waysOf(...changes(3, 23)), looked)
+      assert.strictEqual(yield* waysOf(...changes(3, 26)), added)
+      assert.strictEqual(yield* count("book_changes"), 29)
+    }).pipe(TestServices.provideLive)
   )
 
   test(

@@ -18,21 +18,23 @@ const ROUNDS = 7
 const TIME = 70_000
 const ENOUGH = 3
 
-/** The bar lies this far above the greatest of the calibration's ratios: other machines, other noise. */
+/** The bar lies this far above the greatest ratio of the calibration: other machines make other noise. */
 const MARGIN = 1.2
 
+/** The share of rounds that are better than what counts: not the very least, which may be a stroke of luck. */
+const LEAST = 0.2
+
 interface Limit {
-  /** The median of the calibration's runs, and their range. */
+  /** One for each run of the calibration. */
+  readonly ratios: ReadonlyArray<number>
   readonly median: number
-  readonly min: number
-  readonly max: number
   /** What must not be exceeded. */
   readonly bar: number
 }
 interface Limits {
   readonly at: string
   readonly machine: string
-  readonly runs: number
+  /** By candidate. */
   readonly limits: Readonly<Record<string, Limit>>
 }
 
@@ -49,9 +51,11 @@ const measure = async (seed: number, say: (text: string) => void): Promise<Reado
       if (round >= ENOUGH && performance.now() - start > TIME) break
       for (const candidate of [floor, ...guarded]) {
         const { taken, wrong } = await burst(candidate, sender, { listing }, FRAMES)
-        if (taken.updates !== FRAMES)
-          throw new Error(`${candidate.name}: ${taken.updates} of ${FRAMES} updates were seen`)
-        if ((wrong ?? 0) > 0) throw new Error(`${candidate.name}: ${wrong} books are wrong`)
+        if (taken.updates !== FRAMES || (wrong ?? 0) > 0) {
+          throw new Error(
+            `${candidate.name}: ${taken.updates} of ${FRAMES} updates were seen, ${wrong} books are wrong`
+          )
+        }
         costs.set(candidate.name, [...(costs.get(candidate.name) ?? []), taken.cpu])
       }
     }
@@ -69,46 +73,48 @@ const measure = async (seed: number, say: (text: string) => void): Promise<Reado
   return ratios
 }
 
-/** Not the very least, which may be a stroke of luck. */
-const LEAST = 0.2
-
 /** Whether nothing has become dearer than it may be. */
 export const run = async (seed: number, say: (text: string) => void): Promise<boolean> => {
-  const { limits } = JSON.parse(await readFile(PATH, "utf8")) as Limits
+  const { at, limits, machine } = JSON.parse(await readFile(PATH, "utf8")) as Limits
   let holds = true
   for (const [name, ratio] of await measure(seed, say)) {
     const limit = limits[name]
     if (limit === undefined) throw new Error(`no bar for ${name} in bench/guard.json`)
-    if (ratio <= limit.bar) say(`${name}: holds, at most ${short(limit.bar)} × the floor`)
+    const { bar, median: usual } = limit
+    if (ratio <= bar) say(`${name}: holds, at most ${short(bar)} × the floor`)
     else {
       holds = false
       say(
-        `${name}: a message costs ${short(ratio)} × the floor, more than the bar of ${short(limit.bar)} ` +
-          `(it was ${short(limit.median)} when the bar was set, on ${limits === undefined ? "" : "bench/guard.json's machine"}). ` +
-          "Find what became dearer with a profile (docs/profiling.md); if it is meant to be, set the bar anew with --calibrate."
+        `${name}: a message costs ${short(ratio)} × the floor, more than the bar of ${short(bar)}. It cost ${short(usual)} × ` +
+          `when the bar was set (${at}, ${machine}). A profile shows what became dearer (docs/profiling.md); if that is ` +
+          "meant to be, remove bench/guard.json and set the bars anew with --calibrate 10."
       )
     }
   }
   return holds
 }
 
-/** Runs the guard so many times, and sets the bars by what came of it. */
+const rounded = (value: number): number => Math.round(value * 1000) / 1000
+
+/** Runs the guard so many times more, and sets the bars by all runs so far. */
 export const calibrate = async (runs: number, seed: number, say: (text: string) => void): Promise<void> => {
-  const seen = new Map<string, Array<number>>()
+  const before = await readFile(PATH, "utf8").then(
+    (text) => (JSON.parse(text) as Limits).limits,
+    () => ({}) as Limits["limits"]
+  )
+  const seen = new Map(guarded.map(({ name }) => [name, [...(before[name]?.ratios ?? [])]]))
   for (let i = 0; i < runs; i++) {
-    for (const [name, ratio] of await measure(seed, say)) seen.set(name, [...(seen.get(name) ?? []), ratio])
+    for (const [name, ratio] of await measure(seed, say)) seen.get(name)!.push(rounded(ratio))
   }
   const limits = Object.fromEntries(
-    Array.from(seen, ([name, ratios]): [string, Limit] => {
-      const max = Math.max(...ratios)
-      const round = (value: number) => Math.round(value * 100) / 100
-      return [
-        name,
-        { median: round(median(ratios)), min: round(Math.min(...ratios)), max: round(max), bar: round(max * MARGIN) }
-      ]
-    })
+    Array.from(seen, ([name, ratios]): [string, Limit] => [
+      name,
+      { ratios, median: rounded(median(ratios)), bar: rounded(Math.max(...ratios) * MARGIN) }
+    ])
   )
-  const all: Limits = { at: new Date().toISOString().slice(0, 10), machine: Machine.machine(), runs, limits }
+  const all: Limits = { at: new Date().toISOString().slice(0, 10), machine: Machine.machine(), limits }
   await writeFile(PATH, `${JSON.stringify(all, null, 2)}\n`)
-  say(JSON.stringify(limits))
+  for (const [name, { bar, median, ratios }] of Object.entries(limits)) {
+    say(`${name}: ${short(median)} × the floor in the median of ${ratios.length} runs; bar ${short(bar)}`)
+  }
 }

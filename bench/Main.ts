@@ -35,7 +35,7 @@ const HELP = `npm run bench -- [options]
   --seed N             another workload (1)
   --report             writes docs/performance.md anew from bench/results.json
   --guard              fails when the product has become dearer than bench/guard.json allows
-  --calibrate N        sets the guard's bars from N runs of it`
+  --calibrate N        runs the guard N times more, and sets its bars by all such runs`
 
 const measureAll = async (): Promise<void> => {
   const only = values.only?.split(",")

@@ -24,7 +24,7 @@ interface Result {
 }
 
 const run = async (bench: Bench): Promise<Finding> => {
-  const millis = bench.quick ? 6_000 : 18_000
+  const millis = bench.quick ? 6_000 : 12_000
   const listing = { seed: bench.seed, tokens: TOKENS, entries: "one" } as const
   const sender = await startSender({ ...listing, depth: DEPTH, prebuilt: (RATE * millis) / 1000 })
   const results = [bare, floor, parallax, taped, ...peers]

@@ -1,5 +1,6 @@
 /** Runs the measurements that are wanted, one after the other, and writes what came of them. */
 import { parseArgs } from "node:util"
+import { install } from "./Ending.ts"
 import * as Guard from "./Guard.ts"
 import * as Machine from "./Machine.ts"
 import type { Bench } from "./Measure.ts"
@@ -75,6 +76,7 @@ const measureAll = async (): Promise<void> => {
   }
 }
 
+install()
 if (values.help) say(HELP)
 else if (values.report) await Report.write(all, await Results.read())
 else if (values.calibrate !== undefined) await Guard.calibrate(Number(values.calibrate), seed, say)

@@ -135,6 +135,7 @@ const connect = async (setting: Setting): Promise<Session> => {
   const { applied, options } = setting
   const timed = options.timed > 0
   const dataDir = mkdtempSync(join(tmpdir(), "parallax-bench-"))
+  process.on("exit", () => rmSync(dataDir, { recursive: true, force: true }))
   const settings = settingsOf(setting, extra, dataDir)
   let updates = 0
   let bests = 0
@@ -243,10 +244,7 @@ const connect = async (setting: Setting): Promise<Session> => {
         ...begin
       }
     },
-    close: async () => {
-      await runtime.dispose()
-      rmSync(dataDir, { recursive: true, force: true })
-    }
+    close: () => runtime.dispose()
   }
 }
 

@@ -1,5 +1,6 @@
 /** The databases that rows are stored in while it is measured. */
 import { type Candidate, taped } from "../Candidates.ts"
+import { ending } from "../Ending.ts"
 import type { Bench } from "../Measure.ts"
 import * as Postgres from "../../test/support/Postgres.ts"
 
@@ -42,7 +43,7 @@ export const postgres = async (bench: Bench): Promise<Server | undefined> => {
     }),
     renew,
     count: async () => Number((await server.query("SELECT count(*) AS n FROM book_changes", name()))[0]?.["n"]),
-    dispose: server.dispose
+    dispose: ending(server.dispose)
   }
 }
 

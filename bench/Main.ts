@@ -1,4 +1,5 @@
 /** Runs the measurements that are wanted, one after the other, and writes what came of them. */
+import { loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { install } from "./Ending.ts"
 import * as Guard from "./Guard.ts"
@@ -55,6 +56,7 @@ const measureAll = async (): Promise<void> => {
   for (const measure of all) {
     if (only !== undefined && !only.includes(measure.name)) continue
     say(`\n${measure.title}`)
+    const [load = 0] = loadavg()
     const finding = await measure.run(bench)
     for (const { head, rows, title } of finding.tables) {
       say(`\n${title}`)
@@ -69,7 +71,7 @@ const measureAll = async (): Promise<void> => {
     if (quick || bench.candidates !== undefined) continue
     const at = new Date().toISOString().slice(0, 16).replace("T", " ")
     const { rounds } = bench
-    const about = { at, machine: Machine.machine(), versions: Machine.versions(), rounds, quick, seed }
+    const about = { at, machine: Machine.machine(), versions: Machine.versions(), load, rounds, quick, seed }
     results.set(measure.name, { ...about, finding })
     await Results.write(Object.fromEntries(results))
     await Report.write(all, Object.fromEntries(results))

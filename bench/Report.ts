@@ -4,6 +4,10 @@ import type { Measure, Table } from "./Measure.ts"
 import * as Plots from "./Plots.ts"
 import type { Result, Results } from "./Results.ts"
 import { inRoot } from "./Root.ts"
+import { short } from "./Statistics.ts"
+
+/** The load under which times of a clock say something of the program alone. */
+const QUIET = 1
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ")
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.map(cell).join(" | ")} |`
@@ -22,7 +26,8 @@ const sectionOf = (measure: Measure, result: Result): string => {
   return [
     `## ${measure.title}`,
     measure.how,
-    `Measured ${result.at} UTC, ${roundsText(result)}, seed ${result.seed}, on ${result.machine}.`,
+    `Measured ${result.at} UTC, ${roundsText(result)}, seed ${result.seed}, on ${result.machine}. ` +
+      `Load of other programs when it began: ${short(result.load)}${result.load > QUIET ? ", so that times are those of a crowded machine" : ""}.`,
     ...tables.map(tableText),
     ...plots.map(({ file, title }) => `![${title}](performance/${file}.svg)`),
     [...remarks.map((text) => `- ${text}`), ...obstacles].join("\n")

@@ -8,6 +8,8 @@ export interface Result {
   readonly at: string
   readonly machine: string
   readonly versions: Readonly<Record<string, string>>
+  /** Processes that wanted a CPU in the minute before, by the machine's own reckoning: what others were doing. */
+  readonly load: number
   readonly rounds: number
   readonly quick: boolean
   readonly seed: number

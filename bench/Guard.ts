@@ -13,7 +13,7 @@ const PATH = inRoot("bench/guard.json")
 const TOKENS = 500
 const DEPTH = 40
 const FRAMES = 60_000
-const ROUNDS = 7
+const ROUNDS = 5
 /** Milliseconds after which no further round begins, if there were enough. */
 const TIME = 70_000
 const ENOUGH = 3

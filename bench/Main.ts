@@ -70,8 +70,7 @@ const measureAll = async (): Promise<void> => {
     // What is only a look, or a part of a comparison, does not replace what is published.
     if (quick || bench.candidates !== undefined) continue
     const at = new Date().toISOString().slice(0, 16).replace("T", " ")
-    const { rounds } = bench
-    const about = { at, machine: Machine.machine(), versions: Machine.versions(), load, rounds, quick, seed }
+    const about = { at, machine: Machine.machine(), versions: Machine.versions(), load, quick, seed }
     results.set(measure.name, { ...about, finding })
     await Results.write(Object.fromEntries(results))
     await Report.write(all, Object.fromEntries(results))

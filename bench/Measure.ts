@@ -59,6 +59,8 @@ export type Plot =
     }
 
 export interface Finding {
+  /** How often it was measured. */
+  readonly rounds: number
   readonly goals: ReadonlyArray<Goal>
   readonly tables: ReadonlyArray<Table>
   readonly plots: ReadonlyArray<Plot>

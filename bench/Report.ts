@@ -15,8 +15,7 @@ const line = (cells: ReadonlyArray<string>): string => `| ${cells.map(cell).join
 const tableText = (table: Table): string =>
   [`**${table.title}**`, "", line(table.head), line(table.head.map(() => "---")), ...table.rows.map(line)].join("\n")
 
-const roundsText = ({ quick, rounds }: Result): string =>
-  `${rounds} ${rounds === 1 ? "round" : "rounds"}${quick ? ", **short form**" : ""}`
+const roundsText = ({ finding: { rounds } }: Result): string => `${rounds} ${rounds === 1 ? "round" : "rounds"}`
 
 const sectionOf = (measure: Measure, result: Result): string => {
   const { goals, plots, remarks, tables } = result.finding
@@ -27,7 +26,7 @@ const sectionOf = (measure: Measure, result: Result): string => {
     `## ${measure.title}`,
     measure.how,
     `Measured ${result.at} UTC, ${roundsText(result)}, seed ${result.seed}, on ${result.machine}. ` +
-      `Load of other programs when it began: ${short(result.load)}${result.load > QUIET ? ", so that times are those of a crowded machine" : ""}.`,
+      `Load average of the machine when it began: ${short(result.load)}${result.load > QUIET ? ", so that times are those of a crowded machine" : ""}.`,
     ...tables.map(tableText),
     ...plots.map(({ file, title }) => `![${title}](performance/${file}.svg)`),
     [...remarks.map((text) => `- ${text}`), ...obstacles].join("\n")

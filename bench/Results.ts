@@ -10,7 +10,6 @@ export interface Result {
   readonly versions: Readonly<Record<string, string>>
   /** Processes that wanted a CPU in the minute before, by the machine's own reckoning: what others were doing. */
   readonly load: number
-  readonly rounds: number
   readonly quick: boolean
   readonly seed: number
   readonly finding: Finding

@@ -37,6 +37,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const base = results.find(({ candidate }) => candidate === floor)?.heats
   const whole = ours?.every(({ sent, taken, wrong }) => taken.updates === sent.frames && wrong === 0) ?? false
   return {
+    rounds: bench.rounds,
     goals:
       ours === undefined
         ? []

@@ -75,6 +75,7 @@ const run = async (bench: Bench): Promise<Finding> => {
     return shares.length === 0 ? "none" : `${short(median(shares))} %`
   }
   return {
+    rounds: bench.rounds,
     goals,
     tables: [
       {

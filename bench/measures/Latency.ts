@@ -61,6 +61,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const base = results.find(({ candidate }) => candidate === floor)
   const [p50, p99] = [spread(ours?.p50 ?? []), spread(ours?.p99 ?? [])]
   return {
+    rounds: bench.rounds,
     goals:
       ours === undefined
         ? []

@@ -69,6 +69,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const of = (depth: number) => samples.filter((one) => one.depth === depth)
   const deepest = of(DEPTHS.at(-1)!).at(-1)!
   return {
+    rounds: 1,
     goals: [
       {
         goal: `memory of a book with ${deepest.depth} levels a side`,

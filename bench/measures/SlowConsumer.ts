@@ -32,6 +32,7 @@ const run = async (bench: Bench): Promise<Finding> => {
     const paused = facts["backlogPauses"]!
     bench.say(`slow: ${JSON.stringify(facts)}`)
     return {
+      rounds: 1,
       goals: [
         {
           goal: "slow consumer: what waits before the socket is paused",

@@ -47,6 +47,7 @@ const run = async (bench: Bench): Promise<Finding> => {
       `soak: ${short(growth)} MB a minute, ${taken.updates} of ${frames} updates, ${wrong} wrong, ${JSON.stringify(facts)}`
     )
     return {
+      rounds: 1,
       goals: [
         {
           goal: `soak at ${RATE.toLocaleString("en-US")} messages/s: growth of resident memory after warm-up`,

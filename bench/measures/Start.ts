@@ -50,6 +50,7 @@ const run = async (bench: Bench): Promise<Finding> => {
   const seconds = starts.map(({ seconds }) => seconds)
   const p99 = starts.map(({ p99 }) => p99)
   return {
+    rounds: starts.length,
     goals: [
       {
         goal: `start with ${tokens.toLocaleString("en-US")} tokens`,

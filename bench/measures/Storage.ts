@@ -52,12 +52,13 @@ const run = async (bench: Bench): Promise<Finding> => {
     goal: `storage sustained for ${seconds} s into ${where}`,
     bar: `≥ ${RATE.toLocaleString("en-US")} ticks/s`,
     measured:
-      `${short(perSecond(one))} ticks/s of ${RATE.toLocaleString("en-US")} offered, ` +
-      `${one.run.facts["lost"]} lost, the last ${short((one.run.taken.millis - one.run.sent.millis) / 1000)} s after it came`,
+      `${RATE.toLocaleString("en-US")} ticks/s offered, ${one.run.facts["lost"]} lost, the last stored ` +
+      `${short((one.run.taken.millis - one.run.sent.millis) / 1000)} s after it came (${short(perSecond(one))} ticks/s with that)`,
     holds: holds(one) && seconds >= 60,
     obstacle: `the collector took ${short(one.run.taken.cpu / seconds)} CPUs of this machine's, beside the database and the sender`
   })
   return {
+    rounds: 1,
     goals: kept.map((one) =>
       goalOf(one, one.candidate === Databases.embedded ? "the embedded database" : "PostgreSQL with fsync on")
     ),

@@ -64,20 +64,20 @@ export class Books extends Context.Tag("parallax/collector/Books")<
         /** From the tape to the bus in one piece, so that the bus has the order of the tape and misses nothing of it. */
         const take = (inputs: ReadonlyArray<Input>) =>
           Effect.suspend(() => {
-            let events: ReadonlyArray<MarketEvent> = []
+            const applied: Array<ReadonlyArray<MarketEvent>> = []
             let ordinal = tape.last()
             let ended: Effect.Effect<void> = Effect.void
             for (const input of inputs) {
               ordinal = tape.append(input)
               try {
-                const applied = core.apply(input)
-                events = events.length === 0 ? applied : [...events, ...applied]
+                applied.push(core.apply(input))
               } catch (defect) {
                 // What was applied before it is told all the same: it lies on the tape.
                 ended = Effect.die(defect)
                 break
               }
             }
+            const events = applied.length === 1 ? applied[0]! : applied.flat()
             const endsSegment = tape.isRotationDue()
             if (endsSegment) tape.rotate(core.save())
             return Effect.zipRight(bus.publish({ events, ordinal, endsSegment }), ended)

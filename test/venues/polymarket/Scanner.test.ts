@@ -277,7 +277,14 @@ describe("ids that come again", () => {
   it("are never taken for each other, however alike they are", () => {
     const alike = fc.constantFrom(
       ..."1234567 12345678 123456789 1234567890 123456781 12345678901 12345678902 123456789012 12345678x012".split(" "),
-      ...["1", "12", "", "12345678 ", `${"1".repeat(76)}2`, "1".repeat(77), "1".repeat(78), `1${"2".repeat(76)}`]
+      "1",
+      "12",
+      "",
+      "12345678 ",
+      `${"1".repeat(76)}2`,
+      "1".repeat(77),
+      "1".repeat(78),
+      `1${"2".repeat(76)}`
     )
     fc.assert(
       fc.property(fc.array(alike, { minLength: 1, maxLength: 12 }), fc.array(alike), (asked, listed) => {

@@ -3,7 +3,7 @@
  * whole, with the path of the fault (Polymarket reference §5.2).
  */
 import { Either } from "effect"
-import { instrumentId, type Instrument, type InstrumentId, type Market, marketId } from "../../domain/Market.ts"
+import { instrumentId, type Instrument, type InstrumentId, marketId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
 import { formatDecimal } from "../../domain/Money.ts"
 import type { Watch } from "../../resilience/DriftLog.ts"
@@ -30,15 +30,18 @@ const firstKnown = <A>(said: A | null, known: A | null, fallbacks: ReadonlyArray
   ...new Set([said, known, ...fallbacks].filter((value): value is A => value !== null))
 ]
 
+/** The very text that is kept elsewhere, where it is the same: the verifier keeps it as long as the book. */
+const shared = (said: string, known: string): string => (said === known ? known : said)
+
 /** What the verifier needs; our metadata fills in what the message leaves out, the venue's usual values come last. */
-const proofOf = (message: Json, market: Market): SnapshotProof => {
+const proofOf = (message: Json, { market, venueInstrumentId }: Instrument): SnapshotProof => {
   const minOrderSize = market.minOrderSize === null ? null : formatDecimal(market.minOrderSize)
   const negRisk = typeof message["neg_risk"] === "boolean" ? message["neg_risk"] : null
   const tick = market.tickSize === null ? null : formatDecimal(market.tickSize)
   const isDump = message["last_trade_price"] !== undefined
   return {
-    market: text(message["market"], "market"),
-    assetId: text(message["asset_id"], "asset_id"),
+    market: shared(text(message["market"], "market"), market.venueMarketId),
+    assetId: shared(text(message["asset_id"], "asset_id"), venueInstrumentId),
     tickSize: optionalText(message["tick_size"]) ?? (isDump ? tick : null),
     lastTradePrice: optionalText(message["last_trade_price"]),
     minOrderSizes: firstKnown(optionalText(message["min_order_size"]), minOrderSize, ["5"]),
@@ -62,7 +65,7 @@ const snapshotOf = (
   sequence: null,
   hash: hashOf(message["hash"]),
   source,
-  proof: proofOf(message, instrument.market)
+  proof: proofOf(message, instrument)
 })
 
 /** A book from `GET /book`. */

@@ -41,10 +41,10 @@ interface Pending {
 
 /** A change whose hash is to be compared with the book at the next occasion; no older one is. */
 interface Due {
-  readonly hash: string
-  readonly time: number
+  hash: string
+  time: number
   /** When the first frame with this hash came. */
-  readonly since: number
+  since: number
   /** Since when the book has not been hashed. */
   readonly waiting: number
 }
@@ -302,8 +302,14 @@ export const make = (
     const isOverdue = due !== undefined && receivedTime - due.waiting >= LONGEST_WAIT
     const isAffordable = affords(token, receivedTime)
     if (before === undefined && !isUrgent && !isAffordable && !isOverdue) {
-      token.due = { hash, time, since: dueSince, waiting: due?.waiting ?? receivedTime }
-      if (due === undefined) dueTokens.set(id, token)
+      if (due === undefined) {
+        token.due = { hash, time, since: dueSince, waiting: receivedTime }
+        dueTokens.set(id, token)
+      } else {
+        due.hash = hash
+        due.time = time
+        due.since = dueSince
+      }
       return "deferred"
     }
     if (reproduces(token, hash, time)) {

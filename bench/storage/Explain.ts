@@ -69,6 +69,13 @@ const fill = async (query: (sql: string) => Promise<unknown>) => {
         FROM generate_series(1, ${SAMPLE}::bigint) AS i, LATERAL (SELECT hashint8(i) & 2147483647 AS r) AS made
         ORDER BY i`)
   }
+  // A hundredth as many events of the feed, of which a hundredth are gaps.
+  await query(`
+    INSERT INTO feed_events (position, venue, connection, kind, no, from_time, to_time, reason)
+      SELECT i, 'polymarket', 'polymarket-1', CASE i % 100 WHEN 0 THEN 'gap' ELSE 'stale' END, 1 + i % ${INSTRUMENTS},
+        to_timestamp(${(now - DAYS * DAY) / 1000} + i * ${(DAYS * DAY * 100) / ROWS / 1000}), NULL, 'closed: 1006'
+      FROM generate_series(1, ${ROWS / 100}) AS i;
+    ANALYZE feed_events`)
   const begin = now - DAYS * DAY
   for (let start = Math.floor(now / DAY + 1) * DAY; start + DAY > begin && !isEnough; start -= DAY) {
     const [from, to] = [Math.max(start, begin), Math.min(start + DAY, now)]
@@ -135,7 +142,8 @@ const others: ReadonlyArray<readonly [string, string]> = [
   ],
   [
     "The quote of one instrument at a time",
-    `SELECT bid, ask FROM best_quotes_view WHERE instrument_id = ${some} AND venue_time <= now() - interval '2 days'
+    `SELECT bid, ask FROM best_quotes
+     WHERE no = (SELECT no FROM outcomes WHERE instrument_id = ${some}) AND venue_time <= now() - interval '2 days'
      ORDER BY venue_time DESC LIMIT 1`
   ],
   [

@@ -230,7 +230,7 @@ describe.skipIf(!available)("PostgreSQL that goes away, where it is installed", 
   test(
     "gets over a deadlock",
     Effect.gen(function* () {
-      const postgres = yield* server({ deadlock_timeout: "100ms" })
+      const postgres = yield* server({ deadlock_timeout: "2s" })
       const context = yield* connect(configOf(postgres))
       const { collector, writer } = yield* startTaped().pipe(Effect.provide(context))
       yield* collector.publish(...changes(10))

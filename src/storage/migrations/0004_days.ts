@@ -5,7 +5,7 @@
  * the partition `…_other`.
  *
  * Rows from before become one partition, `…_undivided`, up to the second day after the last of them: they are not
- * rewritten, but read twice, to see to it that all of them belong there.
+ * rewritten, but read three times: for their last day, to see that all of them belong there, and for their index.
  *
  * Columns of eight bytes come first: so there is nothing between them, which is eight bytes a change.
  */
@@ -112,7 +112,9 @@ export default Effect.gen(function* () {
       )
       const hasRows = found?.rows === true
       if (hasRows) {
-        yield* Effect.logInfo(`${table} is divided by day; its ${found?.size} are read twice, which may take minutes`)
+        yield* Effect.logInfo(
+          `${table} is divided by day; its ${found?.size} are read three times, which may take minutes`
+        )
       }
       yield* run(`DROP VIEW ${table}_view; ${hasRows ? setAside(table) : `DROP TABLE ${table};`} ${create(table)}`)
       if (hasRows) yield* attach(table)

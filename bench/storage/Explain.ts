@@ -77,7 +77,8 @@ const fill = async (query: (sql: string) => Promise<unknown>) => {
       FROM generate_series(1, ${ROWS / 100}) AS i;
     ANALYZE feed_events`)
   const begin = now - DAYS * DAY
-  for (let start = Math.floor(now / DAY + 1) * DAY; start + DAY > begin && !isEnough; start -= DAY) {
+  for (let start = Math.floor(now / DAY + 1) * DAY; start + DAY > begin; start -= DAY) {
+    if (isEnough) break
     const [from, to] = [Math.max(start, begin), Math.min(start + DAY, now)]
     for (const table of Object.keys(shares) as Array<Table>) {
       const rounds = Math.max(0, Math.ceil((ROWS * shares[table] * (to - from)) / (DAYS * DAY) / SAMPLE))

@@ -52,7 +52,6 @@ const measureAll = async (): Promise<void> => {
     candidates: values.candidates?.split(","),
     say
   }
-  const results = new Map(Object.entries(await Results.read()))
   for (const measure of all) {
     if (only !== undefined && !only.includes(measure.name)) continue
     say(`\n${measure.title}`)
@@ -71,9 +70,10 @@ const measureAll = async (): Promise<void> => {
     if (quick || bench.candidates !== undefined) continue
     const at = new Date().toISOString().slice(0, 16).replace("T", " ")
     const about = { at, machine: Machine.machine(), versions: Machine.versions(), load, quick, seed }
-    results.set(measure.name, { ...about, finding })
-    await Results.write(Object.fromEntries(results))
-    await Report.write(all, Object.fromEntries(results))
+    // Another run may have written meanwhile.
+    const results = { ...(await Results.read()), [measure.name]: { ...about, finding } }
+    await Results.write(results)
+    await Report.write(all, results)
   }
 }
 
@@ -83,3 +83,5 @@ else if (values.report) await Report.write(all, await Results.read())
 else if (values.calibrate !== undefined) await Guard.calibrate(Number(values.calibrate), seed, say)
 else if (values.guard) process.exitCode = (await Guard.run(seed, say)) ? 0 : 1
 else await measureAll()
+// A chart that was drawn may keep timers of its own.
+process.exit()

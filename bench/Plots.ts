@@ -68,8 +68,8 @@ const lines = ({ series, title, x, y }: Extract<Plot, { kind: "lines" }>) => ({
   option: {
     animation: false,
     title: { text: title, left: "center", textStyle: { fontSize: 14 } },
-    legend: { top: 26, data: series.map(({ name }) => name) },
-    grid: { left: 80, right: 40, top: 64, bottom: 56 },
+    legend: { top: 32, data: series.map(({ name }) => name) },
+    grid: { left: 80, right: 40, top: 72, bottom: 56 },
     xAxis: { type: x.log === true ? "log" : "value", name: x.name, nameLocation: "middle", nameGap: 32, scale: true },
     yAxis: { type: y.log === true ? "log" : "value", name: y.name, nameLocation: "middle", nameGap: 54 },
     series: series.map(({ name, points }) => ({

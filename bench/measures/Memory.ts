@@ -63,7 +63,7 @@ const sample = async (bench: Bench, books: number, depth: number): Promise<Sampl
 
 const run = async (bench: Bench): Promise<Finding> => {
   const most = bench.quick ? 20_000 : 100_000
-  const counts = [0.1, 0.4, 1].map((share) => share * most)
+  const counts = [0.02, 0.2, 1].map((share) => share * most)
   const samples: Array<Sample> = []
   for (const depth of DEPTHS) for (const books of counts) samples.push(await sample(bench, books, depth))
   const of = (depth: number) => samples.filter((one) => one.depth === depth)

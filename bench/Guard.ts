@@ -15,7 +15,7 @@ const DEPTH = 40
 const FRAMES = 60_000
 const ROUNDS = 5
 /** Milliseconds after which no further round begins, if there were enough. */
-const TIME = 70_000
+const TIME = 60_000
 const ENOUGH = 3
 
 /** The bar lies this far above the greatest ratio of the calibration: other machines make other noise. */

@@ -57,10 +57,18 @@ const run = async (bench: Bench): Promise<Finding> => {
     tables: [
       {
         title: `A burst of ${frames.toLocaleString("en-US")} messages`,
-        head: ["Candidate", "Messages/s (min–max)", "Updates seen", "Wrong books", "Resident memory after it"],
+        head: [
+          "Candidate",
+          "Messages/s (min–max)",
+          "Messages per second of CPU",
+          "Updates seen",
+          "Wrong books",
+          "Resident memory after it"
+        ],
         rows: results.map(({ candidate, heats }) => [
           candidate.title,
           spreadText(spread(heats.map(speed))),
+          short(median(heats.map(({ sent, taken }) => sent.frames / taken.cpu))),
           `${short(Math.min(...heats.map(({ sent, taken }) => (100 * taken.updates) / sent.frames)))} %`,
           candidate.keepsBooks ? String(Math.max(...heats.map(({ wrong }) => wrong ?? 0))) : "keeps none",
           `${short(median(heats.map(({ memory }) => memory.resident / 2 ** 20)))} MiB`

@@ -11,7 +11,7 @@ const KILOBYTE = 1024
 const MEGABYTE = 1024 * 1024
 const PER_BOOK_BAR = 2.5
 const ALL_BAR = 350
-const DEPTHS = [10, 40]
+const DEPTHS = [40]
 const PER_CONNECTION = 200
 
 interface Sample {

@@ -16,7 +16,7 @@ export interface Batch {
  * and the slower everything is, the more that is.
  */
 const MAX_BATCHES = 1_024
-const MAX_WEIGHT = 32_768
+const MAX_WEIGHT = 2_048
 
 /** A batch in memory, in events of the common size: a snapshot has as much to it as its levels. */
 const weightOf = ({ events }: Batch): number => {

@@ -129,6 +129,8 @@ export const databases: ReadonlyArray<Scenario> = [
         const space = `small_${process.pid}`
         await world.postgres.query(`CREATE TABLESPACE ${space} LOCATION '${directory}'`)
         await world.sql(async (query) => {
+          // The day's partitions come with the first rows.
+          await until(async () => (await query("SELECT FROM book_changes LIMIT 1")).length > 0, 10_000)
           const parts = await query<{ name: string }>(`
             SELECT relid::regclass::text AS name
             FROM unnest('{book_changes,best_quotes,book_snapshots}'::regclass[]) AS t, pg_partition_tree(t)

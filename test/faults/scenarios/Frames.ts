@@ -56,6 +56,9 @@ const losing = (world: World, venue: "polymarket" | "kalshi") => async () => {
 /** Each loss is of one change of a market, told of both its tokens. */
 const unknowable = (world: World): number => 2 * (masked.get(world) ?? 0)
 
+/** Why a book may be live again without REST: the venue itself showed that it is true. */
+const PROOFS = new Set(["snapshot received", "the venue's digest matches again"])
+
 export const frames: ReadonlyArray<Scenario> = [
   {
     row: "12",
@@ -457,8 +460,8 @@ export const frames: ReadonlyArray<Scenario> = [
       const hurt = (await world.events(since)).findLast(({ kind }) => kind === "suspect")
       await sleep(3_000)
       const book = hurt?.instrumentId == null ? undefined : await world.collector.book(hurt.instrumentId)
-      // A whole book on the socket may have come just before trading was stopped.
-      const isHonest = book !== undefined && (book.status !== "live" || book.statusReason === "snapshot received")
+      // Just before trading was stopped a whole book may have come on the socket, or a change that made good what was lost.
+      const isHonest = book !== undefined && (book.status !== "live" || PROOFS.has(book.statusReason))
       kit.check("not live without REST", isHonest, `${book?.status}, ${book?.statusReason}`)
       kit.check("the old state is kept", (book?.bids.length ?? 0) + (book?.asks.length ?? 0) > 0)
       await polymarket.inject({ fault: "heal" })

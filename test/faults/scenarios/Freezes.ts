@@ -126,7 +126,10 @@ export const freezes: ReadonlyArray<Scenario> = [
         await simulator.inject({ fault: "heal" })
         if (took === undefined) {
           const stale = await world.collector.book(id)
-          kit.note(`${venue}: called ${stale?.status} all the while`)
+          const { text } = await world.collector.get("/metrics")
+          const looks = text.split("\n").filter((line) => line.startsWith("parallax_probe_looks_total"))
+          kit.note(`${venue}: ${id} is called ${stale?.status}, ${stale?.statusReason}, of ${stale?.receivedTime}`)
+          kit.note(looks.join(", "))
         }
       }
       kit.measures.recover = await world.allLive(60_000)

@@ -62,6 +62,18 @@ export const gaps = (query: Query): Promise<ReadonlyArray<Gap>> =>
     FROM feed_events f LEFT JOIN outcomes USING (no)
     WHERE kind IN ('gap', 'overflow') ORDER BY from_time`)
 
+/** What was recorded of a book around a time, for whoever wonders where a change went. */
+export const story = async (query: Query, instrumentId: string, time: number): Promise<string> => {
+  const rows = await query<{ at: number; kind: string; instrumentId: string | null; reason: string }>(`
+    SELECT kind, instrument_id AS "instrumentId", reason, ${millis("from_time")} AS at
+    FROM feed_events f LEFT JOIN outcomes o USING (no)
+    WHERE (instrument_id = '${instrumentId}' OR no IS NULL AND f.venue = split_part('${instrumentId}', ':', 1))
+      AND coalesce(to_time, from_time) > to_timestamp(${time / 1000}) - interval '10 s'
+      AND from_time < to_timestamp(${time / 1000}) + interval '30 s'
+    ORDER BY position`)
+  return rows.map(({ at, kind, reason }) => `${Math.round(at - time)} ms ${kind} ${reason}`).join(" | ")
+}
+
 const keysStored = async (query: Query): Promise<ReadonlyMap<string, number>> => {
   const changes = await query<{ id: string; time: number; side: string; price: number; size: number; n: number }>(`
     SELECT instrument_id AS id, ${millis("venue_time")} AS time, side, ${micros("price")} AS price,

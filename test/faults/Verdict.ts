@@ -1,5 +1,6 @@
 /** What every scenario is judged by in the end, beside its own promise. */
 import type { Kit } from "./Scenario.ts"
+import * as Storage from "./Storage.ts"
 import type { World } from "./World.ts"
 
 export interface VerdictOptions {
@@ -62,6 +63,10 @@ export const verify = async (
     measures.lost <= unknowable,
     audit.samples.filter((s) => s.startsWith("lost")).join("; ")
   )
+  const [, id, time] = /^lost: (\S+) .* said at (\d+)/.exec(audit.samples.find((s) => s.startsWith("lost")) ?? "") ?? []
+  if (measures.lost > unknowable && id !== undefined) {
+    note(`around the first that is lost: ${await world.sql((query) => Storage.story(query, id, Number(time)))}`)
+  }
   check("no row doubled", measures.doubled <= 0, audit.samples.filter((s) => s.startsWith("doubled")).join("; "))
   if (!forged) {
     const invented = audit.invented - earlier.invented

@@ -75,6 +75,9 @@ export const freezes: ReadonlyArray<Scenario> = [
     run: async (world, kit) => {
       // A rhythm has to be known before its end can tell anything.
       await sleep(15_000)
+      const since = Date.now()
+      const venuesNoticed = async () =>
+        new Set((await world.events(since)).flatMap(({ kind, venue }) => (kind === "disconnected" ? [venue] : []))).size
       await outage(world, kit, {
         inject: () =>
           Promise.all([
@@ -84,6 +87,14 @@ export const freezes: ReadonlyArray<Scenario> = [
         detectWithin: 35_000,
         recoverWithin: 45_000
       })
+      // One venue may be noticed a little after the other; what is healed before that was never frozen for long enough.
+      const noticed = await until(
+        async () => (await venuesNoticed()) === 2,
+        Math.max(1_000, since + 36_500 - Date.now()),
+        100
+      )
+      kit.check("both venues noticed within 35 s", noticed !== undefined)
+      kit.check("all live after", (await world.allLive(10_000)) !== undefined)
       await world.simulators.polymarket.inject({ fault: "heal" })
       await world.simulators.kalshi.inject({ fault: "heal" })
       await verify(world, kit, { wrongFor: 36_000 })

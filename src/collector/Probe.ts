@@ -26,7 +26,7 @@ const TICK = "1 seconds"
 const SETTLE_MILLIS = 5_000
 /** Share of the budget for books that have been quiet for long. */
 const QUIET_SHARE = 0.7
-/** Requests under way at a time, and how long one may take. */
+/** Requests under way at a time, and how long one, or a renewal, may take. */
 const CONCURRENCY = 10
 const PATIENCE = "10 seconds"
 /** After a failure the venue is left alone. */
@@ -73,6 +73,9 @@ export const isAhead = (snapshot: BookSnapshot, view: BookView): boolean => {
   OrderBook.applySnapshot(book, snapshot.bids, snapshot.asks)
   return !sameLevels(OrderBook.levels(book, "bid"), view.bids) || !sameLevels(OrderBook.levels(book, "ask"), view.asks)
 }
+
+/** Whatever becomes of it: what hangs must not keep the other books from being watched. */
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.timeout(Effect.disconnect(effect), PATIENCE)
 
 export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, never, Books | Bus | Catalog> =>
   Layer.scopedDiscard(
@@ -166,7 +169,7 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
         const look = (instruments: ReadonlyArray<Instrument>) =>
           Effect.gen(function* () {
             const asked = new Map(instruments.map(({ id }) => [id, books.view(id, 0)?.receivedTime ?? null]))
-            const answers = yield* Effect.timeout(snapshots(instruments), PATIENCE)
+            const answers = yield* inTime(snapshots(instruments))
             const time = now()
             for (const { id } of instruments) {
               const rhythm = own.get(id)
@@ -197,7 +200,7 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
           )
 
         const renew = (ids: ReadonlyArray<InstrumentId>) =>
-          Effect.catchAll(venue.feed.renew?.(ids) ?? Effect.void, (error) =>
+          Effect.catchAll(inTime(venue.feed.renew?.(ids) ?? Effect.void), (error) =>
             Effect.annotateLogs(Effect.logWarning("a subscription cannot be renewed"), { error: error.message })
           )
 

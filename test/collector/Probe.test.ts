@@ -44,10 +44,12 @@ interface Options {
   /** The venue's book; `undefined` where it keeps none. */
   readonly answer?: (id: InstrumentId, now: number) => BookSnapshot | undefined
   readonly failure?: Effect.Effect<never, VenueError>
+  /** What a renewal takes besides. */
+  readonly renewal?: Effect.Effect<void>
 }
 
 /** A probe over books that a test feeds. */
-const start = ({ answer, books: count = 1, failure, requestsPerSecond = 10, together = 1 }: Options) =>
+const start = ({ answer, books: count = 1, failure, renewal, requestsPerSecond = 10, together = 1 }: Options) =>
   Effect.gen(function* () {
     const listed = Array.from({ length: count }, (_, n) => instrument(market(`m${n}`, {}, [tokenOf(n)])))
     const byId = new Map(listed.map((one) => [one.id, one]))
@@ -73,7 +75,11 @@ const start = ({ answer, books: count = 1, failure, requestsPerSecond = 10, toge
       },
       feed: {
         ...StubVenue.make().feed,
-        renew: (ids) => Effect.map(Clock.currentTimeMillis, (now) => void renewed.push([now, ids]))
+        renew: (ids) =>
+          Effect.zipRight(
+            Effect.map(Clock.currentTimeMillis, (now) => void renewed.push([now, ids])),
+            renewal ?? Effect.void
+          )
       }
     })
     const catalog = Layer.succeed(Catalog, {
@@ -127,6 +133,25 @@ describe("a book that froze", () => {
       assert.deepStrictEqual(
         renewed.map(([, ids]) => ids),
         [[idOf(0)]]
+      )
+    })
+  )
+
+  it.scoped("is found although the renewal of another one never ends", () =>
+    Effect.gen(function* () {
+      const { renewed, status, trade } = yield* start({
+        books: 2,
+        answer: ahead,
+        renewal: Effect.uninterruptible(Effect.never)
+      })
+      yield* trade(20, idOf(0), idOf(1))
+      yield* trade(23, idOf(1))
+      assert.deepStrictEqual([status(0), status(1)], ["suspect", "live"])
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(status(1), "suspect")
+      assert.deepInclude(
+        renewed.map(([, ids]) => ids),
+        [idOf(1)]
       )
     })
   )

@@ -29,6 +29,9 @@ export interface ConnectionState {
 /** How long after a connection's first snapshot others still count as of the same dump. */
 const DUMP_GRACE = 1_000
 
+/** Books that were given up, of which it is remembered until when their history is whole. */
+const MAX_DEPARTED = 10_000
+
 /** How much earlier than it came something may have happened: a venue's clock that says more is wrong. */
 const MAX_DELAY = 60_000
 
@@ -49,8 +52,12 @@ export interface BookGaps {
   readonly noteData: (connection: string, data: Moment) => void
   /** The book waits for its first snapshot on its connection. */
   readonly await: (entry: Entry) => void
-  /** The book waits no longer, whether its snapshot came or it is not wanted any more. */
+  /** The book waits no longer for a snapshot that did not come. */
   readonly leave: (entry: Entry, now: number) => void
+  /** The book is given up; if it is begun again, what it missed between becomes a gap. */
+  readonly depart: (entry: Entry) => void
+  /** The book is begun, perhaps again. */
+  readonly arrive: (entry: Entry) => void
   /** The first snapshot on a connection came: what the book missed is in the common gap, or its own if it is late. */
   readonly built: (entry: Entry, now: number) => void
   /** What a book may have missed while it was not trusted becomes a gap, however that time ends. */
@@ -63,11 +70,13 @@ export interface BookGaps {
 export interface Memory {
   readonly connections: Map<string, ConnectionState>
   readonly slots: Map<string, OpenGap>
+  /** By book that was given up, when it was last known to be right; those longest ago first. */
+  readonly departed: Map<InstrumentId, number>
 }
 
-export const memory = (): Memory => ({ connections: new Map(), slots: new Map() })
+export const memory = (): Memory => ({ connections: new Map(), slots: new Map(), departed: new Map() })
 
-export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = memory()): BookGaps => {
+export const make = (push: (gap: Gap) => void, { connections, departed, slots }: Memory = memory()): BookGaps => {
   const pushGap = (
     { connection, venue }: Pick<Entry, "connection" | "venue">,
     instrumentId: InstrumentId | null,
@@ -101,9 +110,14 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
     pushGap(entry, null, loss, now, now)
   }
 
-  const leave = (entry: Entry, now: number): void => {
-    const connection = connections.get(entry.connection)
-    if (connection?.waiting.delete(entry) && connection.waiting.size === 0) close(connection, now)
+  const waitNoMore = (connection: ConnectionState, entry: Entry, now: number): void => {
+    if (connection.waiting.delete(entry) && connection.waiting.size === 0) close(connection, now)
+  }
+
+  /** What a book missed of which no snapshot came; a distrust tells of it as well. */
+  const missed = (entry: Entry, reason: string, now: number): void => {
+    const { distrust, id, lastGood } = entry
+    if (lastGood !== null && distrust === undefined) pushGap(entry, id, { from: lastGood, reason }, now, now)
   }
 
   /** Most data comes on the connection of the data before. */
@@ -134,6 +148,10 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
       connections.delete(id)
       if (connection === undefined) return
       close(connection, receivedTime)
+      // A gap that is closed says nothing of those that still waited; one that is open goes on.
+      if (connection.gap === undefined) {
+        for (const entry of connection.waiting) missed(entry, "its snapshot did not come", receivedTime)
+      }
       slots.set(slot, { from: connection.gap?.from ?? connection.lastData, reason })
     },
     isOpen: (connection) => connections.has(connection),
@@ -143,16 +161,32 @@ export const make = (push: (gap: Gap) => void, { connections, slots }: Memory = 
       if (connection !== undefined) connection.lastData = happenedAt(data)
     },
     await: (entry) => connections.get(entry.connection)?.waiting.add(entry),
-    leave,
+    leave: (entry, now) => {
+      const connection = connections.get(entry.connection)
+      if (!connection?.waiting.has(entry)) return
+      missed(entry, "its snapshot did not come", now)
+      waitNoMore(connection, entry, now)
+    },
+    depart: ({ id, lastGood }) => {
+      if (lastGood === null) return
+      departed.set(id, lastGood)
+      if (departed.size <= MAX_DEPARTED) return
+      for (const oldest of departed.keys()) return void departed.delete(oldest)
+    },
+    arrive: (entry) => {
+      const lastGood = departed.get(entry.id)
+      if (lastGood === undefined) return
+      departed.delete(entry.id)
+      entry.lastGood = lastGood
+      entry.distrust = "it was not subscribed"
+    },
     built: (entry, now) => {
       const connection = connections.get(entry.connection)
       if (connection?.gap !== undefined) {
         connection.firstSnapshot ??= now
         connection.lastSnapshot = now
-        leave(entry, now)
-      } else if (entry.lastGood !== null) {
-        pushGap(entry, entry.id, { from: entry.lastGood, reason: "its snapshot came late" }, now, now)
-      }
+      } else missed(entry, "its snapshot came late", now)
+      if (connection !== undefined) waitNoMore(connection, entry, now)
     },
     concede: (entry, now) => {
       const { distrust, lastGood } = entry

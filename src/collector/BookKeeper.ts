@@ -334,17 +334,20 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
             hash: last.hash
           }
     )
+    const moment = { venueTime: last.venueTime, receivedTime: now }
     if (!entry.built) {
       entry.built = true
       unbuilt.delete(entry)
       gaps.built(entry, now)
+      // Its history begins here, even if it is not trusted yet.
+      entry.lastGood ??= BookGaps.happenedAt(moment)
     }
     publishBest(entry, last.venueTime, now)
     if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
     else if (verdict === "mismatch") {
       suspect(entry, "the venue's digest does not match after the snapshot", now)
     } else if (entry.frozen && event.source === "rest") setStatus(entry, "suspect", entry.reason, now)
-    else heal(entry, HEALED_BY[event.source], { venueTime: last.venueTime, receivedTime: now })
+    else heal(entry, HEALED_BY[event.source], moment)
   }
 
   const applyChange = (event: BookChange): void => {
@@ -432,9 +435,12 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     if (entry === undefined) {
       entry = makeEntry(id, venue, connection, now)
       entries.set(id, entry)
+      gaps.arrive(entry)
+    } else {
+      gaps.leave(entry, now)
+      gaps.concede(entry, now)
+      if (entry.ended) entry.distrust = "the market was resolved"
     }
-    gaps.leave(entry, now)
-    gaps.concede(entry, now)
     clearDoubt(entry)
     restart(entry, connection)
     unbuilt.add(entry)
@@ -449,8 +455,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     // It may have moved to another connection by now, which is not asked to give it up.
     const moved = entry?.connection !== connection && gaps.isOpen(entry?.connection ?? "")
     if (entry === undefined || moved) return
-    gaps.concede(entry, now)
     gaps.leave(entry, now)
+    gaps.concede(entry, now)
+    gaps.depart(entry)
     entries.delete(id)
     quarantine.forget(id)
     doubted.delete(entry)
@@ -538,9 +545,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         for (const id of event.instrumentIds) {
           const entry = entries.get(id)
           if (entry === undefined) continue
+          gaps.leave(entry, event.receivedTime)
           gaps.concede(entry, event.receivedTime)
           clearDoubt(entry)
-          gaps.leave(entry, event.receivedTime)
           unbuilt.delete(entry)
           quarantine.forget(id)
           entry.ended = true

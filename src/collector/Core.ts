@@ -28,7 +28,7 @@ export interface Core {
 }
 
 /** Changes whenever what is remembered does: a state of another version cannot be continued. */
-const VERSION = 4
+const VERSION = 5
 
 interface State {
   readonly version: number

@@ -591,6 +591,21 @@ describe("a lost connection", () => {
     assert.deepInclude(late[0], { instrumentId: other, from: 1000, to: 5000 })
   })
 
+  it.each([
+    ["is cut once more", disconnected(5000, { connection: "b" })],
+    ["is asked to feed it no longer", unsubscribed(5000, { connection: "b", instrumentIds: [other] })],
+    ["says that its market is resolved", resolved(5000, { instrumentIds: [other] })]
+  ])("leaves a gap of its own to a book whose snapshot never came, when the connection %s", (_, end) => {
+    const keeper = live(undefined, [id, other])
+    keeper.on(disconnected(1500))
+    keeper.on(connected(2000, { connection: "b" }), subscribed(2000, { connection: "b", instrumentIds: [id, other] }))
+    keeper.on(snapshot(2100))
+    keeper.sweep(3200)
+    const own = gaps(keeper.on(end))
+    assert.deepInclude(own[0], { instrumentId: other, from: 1000, to: 5000, reason: "its snapshot did not come" })
+    assert.lengthOf(own, 1)
+  })
+
   it("that failed again before any snapshot leaves one gap from the first loss on", () => {
     const keeper = live()
     keeper.on(disconnected(1500))
@@ -648,6 +663,22 @@ describe("subscriptions", () => {
     const keeper = live()
     keeper.on(rejected(1100))
     assert.deepInclude(gaps(keeper.on(unsubscribed(1200)))[0], { instrumentId: id, from: 1000, to: 1200 })
+  })
+
+  it("that begin again leave a gap from when the book was right before", () => {
+    const keeper = live()
+    keeper.on(resolved(1100), unsubscribed(1200), subscribed(9000))
+    const told = gaps(keeper.on(snapshot(9100)))
+    assert.deepInclude(told[0], { instrumentId: id, from: 1000, to: 9100, reason: "it was not subscribed" })
+    assert.lengthOf(told, 1)
+  })
+
+  it("that begin with a book nobody trusts leave a gap from there", () => {
+    const keeper = make()
+    keeper.on(connected(900), subscribed(900), snapshot(1000, "0.5 1", "0.4 1"))
+    assert.strictEqual(keeper.status(), "suspect")
+    keeper.resyncing(id, 1050)
+    assert.deepInclude(gaps(keeper.on(rest(1100)))[0], { instrumentId: id, from: 1000, to: 1100 })
   })
 })
 

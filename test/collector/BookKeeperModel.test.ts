@@ -7,7 +7,7 @@ import { FastCheck as fc } from "effect"
 import { REST_LAG } from "../../src/collector/BookEntry.ts"
 import * as BookKeeper from "../../src/collector/BookKeeper.ts"
 import { InstrumentId } from "../../src/domain/Market.ts"
-import type { BookChange, BookSnapshot, BookStatus, FeedEvent, MarketEvent } from "../../src/domain/MarketEvent.ts"
+import type { BookChange, BookSnapshot, BookStatus, FeedEvent, Gap, MarketEvent } from "../../src/domain/MarketEvent.ts"
 import * as OrderBook from "../../src/domain/OrderBook.ts"
 import type { Level, Side } from "../../src/domain/OrderBook.ts"
 import {
@@ -17,6 +17,7 @@ import {
   exactVerifier,
   levels,
   rejected,
+  resolved,
   snapshot,
   subscribed,
   unsubscribed
@@ -143,7 +144,16 @@ const makeReader = () => {
   const books = new Map<InstrumentId, OrderBook.OrderBook>()
   const statuses = new Map<InstrumentId, BookStatus>()
   const bests = new Map<InstrumentId, readonly [number, number, number, number]>()
+  const gaps: Array<Gap> = []
+  /** Times of the venue at which something was told of a book. */
+  const told = new Map<InstrumentId, Set<number>>()
+  const tell = ({ instrumentId, venueTime }: BookChange | BookSnapshot) => {
+    const times = told.get(instrumentId) ?? new Set()
+    told.set(instrumentId, times.add(venueTime))
+  }
   return {
+    gaps,
+    told,
     books,
     statuses,
     bests,
@@ -153,10 +163,12 @@ const makeReader = () => {
           const book = OrderBook.empty()
           OrderBook.applySnapshot(book, event.bids, event.asks)
           books.set(event.instrumentId, book)
+          tell(event)
         } else if (event._tag === "BookChange") {
           const book = books.get(event.instrumentId)
           assert.isDefined(book, "no change is passed on before a snapshot")
           OrderBook.applyChange(book, event.side, event.price, event.size)
+          tell(event)
         } else if (event._tag === "BookStatusChanged") {
           assert.strictEqual(event.previous, statuses.get(event.instrumentId) ?? "stale", "statuses follow each other")
           statuses.set(event.instrumentId, event.status)
@@ -164,6 +176,7 @@ const makeReader = () => {
           bests.set(event.instrumentId, [event.bid, event.bidSize, event.ask, event.askSize])
         } else if (event._tag === "Gap") {
           assert.isAtMost(event.from, event.to, "a gap does not end before it begins")
+          gaps.push(event)
         } else if (event._tag === "Unsubscribed") {
           for (const id of event.instrumentIds) {
             books.delete(id)
@@ -188,6 +201,8 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
   /** The venue's time of the last true message of a token that arrived. */
   const arrived = new Map<number, number>()
   const subscribedTokens = new Set<number>()
+  /** By token, times at which nothing needs to be told: what was lost on the way, and what made the book what it was. */
+  const excused = TOKENS.map(() => new Set<number>())
   /** By token, when its book was asked for over REST. */
   const asked = new Map<number, number>()
   let now = 1_000
@@ -199,9 +214,14 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
     if (!isUp(token)) return
     feed(event)
     arrived.set(token, Math.max(arrived.get(token) ?? 0, event.venueTime))
-    if (event._tag === "BookSnapshot") {
-      dumped.add(token)
-    }
+    if (event._tag === "BookSnapshot") dumped.add(token)
+    const view = keeper.view(event.instrumentId)
+    const { asks, bids } = truth.last(token)
+    if (view?.status === "live" && text(view.bids, view.asks) === text(bids, asks)) excused[token]!.add(now)
+  }
+  /** A later change may undo it, and then nothing shows that it ever was. */
+  const lose = (token: number) => {
+    if (isUp(token)) excused[token]!.add(now)
   }
   const connect = (name: Connection) => {
     if (up.has(name)) return
@@ -228,7 +248,7 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
     switch (one.what) {
       case "change": {
         const event = truth.change(one.token, now, one)
-        if (one.fate === "lost") return
+        if (one.fate === "lost") return lose(one.token)
         if (one.fate === "rejected") {
           const { connection, id } = TOKENS[one.token]!
           if (isUp(one.token)) feed(rejected(now, { connection: up.get(connection)!, instrumentIds: [id] }))
@@ -243,7 +263,7 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
         const event = truth.change(one.token, now, one)
         if (one.fate === "sent") {
           deliver(one.token, truth.snapshotOf(one.token, truth.last(one.token), event.receivedTime, "socket"))
-        }
+        } else lose(one.token)
         return
       }
       case "crossing": {
@@ -298,6 +318,7 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
       case "leave": {
         const { connection, id } = TOKENS[one.token]!
         if (!isUp(one.token)) return
+        if (one.size === 0) feed(resolved(now, { instrumentIds: [id] }))
         subscribedTokens.delete(one.token)
         feed(unsubscribed(now, { connection: up.get(connection)!, instrumentIds: [id] }))
         return
@@ -360,6 +381,31 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
     if (digests) {
       const { asks, bids } = truth.last(token)
       assert.strictEqual(text(view.bids, view.asks), text(bids, asks), "true in the end")
+    }
+  }
+  if (digests) account(reader, truth, excused)
+}
+
+/** What happened to a book between its first snapshot and its last is told, or lies in a gap. */
+const account = (
+  reader: ReturnType<typeof makeReader>,
+  truth: ReturnType<typeof makeVenue>,
+  excused: ReadonlyArray<ReadonlySet<number>>
+): void => {
+  for (const [token, { connection, id }] of TOKENS.entries()) {
+    const told = reader.told.get(id)
+    if (told === undefined) continue
+    const [begin, end] = [Math.min(...told), Math.max(...told)]
+    const gaps = reader.gaps.filter((gap) =>
+      gap.instrumentId === null ? gap.connection.startsWith(connection) : gap.instrumentId === id
+    )
+    const { states } = truth.books[token]!
+    for (const [i, { asks, bids, time }] of states.entries()) {
+      const before = states[i - 1]
+      if (before === undefined || time < begin || time > end || told.has(time) || excused[token]!.has(time)) continue
+      if (text(bids, asks) === text(before.bids, before.asks)) continue
+      const isOwned = gaps.some(({ from, to }) => from <= time && time <= to)
+      assert.isTrue(isOwned, `${id} changed at ${time}, which is neither told nor in a gap`)
     }
   }
 }

@@ -65,6 +65,8 @@ export interface Entry {
   reason: string
   /** Whether the book was built from a snapshot of this connection. */
   built: boolean
+  /** When that snapshot came. */
+  builtTime: number
   /** The market is over: nothing that comes still counts. */
   ended: boolean
   /** The socket ceased to bring its changes: until it does again, no book of REST stays true for long. */
@@ -81,7 +83,7 @@ export interface Entry {
   loss: SharedLoss | undefined
   verifiedBy: BookView["verifiedBy"]
   verifiedTime: number | null
-  /** Changes since the book was last trusted, to be replayed over a snapshot that is older than they are. */
+  /** Changes since the book was last trusted, oldest first, to be replayed over a snapshot that is older than they are. */
   held: Array<BookChange>
   /** When the fresh snapshot that is awaited was asked for. */
   asked: number
@@ -130,6 +132,7 @@ export const make = (id: InstrumentId, venue: VenueId, connection: string, now: 
   since: now,
   reason: "",
   built: false,
+  builtTime: 0,
   ended: false,
   frozen: false,
   stall: undefined,
@@ -183,13 +186,20 @@ export const quoteFault = ({ book }: Entry, bid: Price | -1 | null, ask: Price |
   return undefined
 }
 
-/** Keeps a change for the replay over a snapshot to come. */
+/** Whether a change is older than another that came before it. */
+export const isLate = ({ venueTime }: Entry, change: Moment): boolean =>
+  venueTime !== null && change.venueTime < venueTime
+
+/** Keeps a change for the replay over a snapshot to come, in the venue's order. */
 export const hold = (entry: Entry, event: BookChange): void => {
   if (entry.held.length >= MAX_HELD) {
     entry.lastSure = entry.held[entry.held.length - 1]
     entry.held = []
   }
-  entry.held.push(event)
+  const { held } = entry
+  let at = held.length
+  while (at > 0 && held[at - 1]!.venueTime > event.venueTime) at--
+  held.splice(at, 0, event)
 }
 
 /** Changes that the snapshot does not contain: those after the last one that led to the very same book. */

@@ -60,6 +60,8 @@ export interface BookGaps {
   readonly arrive: (entry: Entry) => void
   /** The first snapshot on a connection came: what the book missed is in the common gap, or its own if it is late. */
   readonly built: (entry: Entry, now: number) => void
+  /** A change came after a state of its book that contains it, so that history has no row of it. */
+  readonly overtaken: (entry: Entry, change: Moment) => void
   /** What a book may have missed while it was not trusted becomes a gap, however that time ends. */
   readonly concede: (entry: Entry, now: number) => void
   /** Closes the gaps of connections whose dump is over although some book never came. */
@@ -187,6 +189,15 @@ export const make = (push: (gap: Gap) => void, { connections, departed, slots }:
         connection.lastSnapshot = now
       } else missed(entry, "its snapshot came late", now)
       if (connection !== undefined) waitNoMore(connection, entry, now)
+    },
+    overtaken: (entry, change) => {
+      const { builtTime, id, provenTime, snapshotTime } = entry
+      const from = happenedAt(change)
+      const now = change.receivedTime
+      // What precedes the connection's first snapshot is in the connection's gap.
+      if (from < builtTime) return
+      const to = Math.max(from, Math.min(Math.max(snapshotTime, provenTime), now))
+      pushGap(entry, id, { from, reason: "a change came after the book that contains it" }, to, now)
     },
     concede: (entry, now) => {
       const { distrust, lastGood } = entry

@@ -25,6 +25,7 @@ import {
   hold,
   isDisowned,
   isFresh,
+  isLate,
   make as makeEntry,
   type Moment,
   momentOf,
@@ -337,6 +338,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     const moment = { venueTime: last.venueTime, receivedTime: now }
     if (!entry.built) {
       entry.built = true
+      entry.builtTime = now
       unbuilt.delete(entry)
       gaps.built(entry, now)
       // Its history begins here, even if it is not trusted yet.
@@ -361,7 +363,15 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     }
     if (event.venueTime < entry.snapshotTime) {
       counters.outdated++
-      return
+      return gaps.overtaken(entry, event)
+    }
+    // Out of order or said again: it would make the book what it was before, with a digest that proves just that.
+    if (isLate(entry, event) && entry.status === "live") {
+      counters.outdated++
+      gaps.overtaken(entry, event)
+      if (OrderBook.sizeAt(entry.book, event.side, event.price) === event.size) return
+      entry.provenTime = 0
+      return contradicted(entry, "a change came that is older than the book", event.receivedTime)
     }
     setLevel(entry, event)
   }
@@ -369,8 +379,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   const setLevel = (entry: Entry, event: BookChange): void => {
     const now = event.receivedTime
     const { receivedTime, venueTime } = entry
+    const late = isLate(entry, event)
     const before = OrderBook.applyChange(entry.book, event.side, event.price, event.size)
-    entry.venueTime = event.venueTime
+    if (!late) entry.venueTime = event.venueTime
     entry.receivedTime = now
     counters.applied++
     if (before === event.size) counters.duplicates++
@@ -387,7 +398,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     const crossed = OrderBook.isCrossed(entry.book)
     if (entry.status !== "live") {
       hold(entry, event)
-      if (verdict === "verified" && !crossed) heal(entry, "the venue's digest matches again", event)
+      if (verdict === "verified" && !crossed && !late) heal(entry, "the venue's digest matches again", event)
       return
     }
     if (crossed) suspect(entry, "the book is crossed", now, event)

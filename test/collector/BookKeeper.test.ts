@@ -116,6 +116,15 @@ describe("a book's beginning", () => {
     assert.strictEqual(keeper.status(), "live")
   })
 
+  it("that comes after the snapshot that contains it is owned up to, as history has no row of it", () => {
+    const keeper = live()
+    keeper.on(snapshot(1300, "0.42 5"))
+    const late = keeper.on(change(1200, "bid", "0.42 5", { receivedTime: 1310 }))
+    assert.deepStrictEqual(tags(late), ["Gap"])
+    assert.deepInclude(gaps(late)[0], { instrumentId: id, from: 1200, to: 1300 })
+    assert.strictEqual(keeper.status(), "live")
+  })
+
   it("applies a change in the snapshot's own millisecond", () => {
     const keeper = live()
     keeper.on(change(1000, "bid", "0.42 1"))
@@ -294,6 +303,18 @@ describe("the venue's digest", () => {
     assert.deepStrictEqual(keeper.sweep(1100), [])
     overdue = true
     assert.strictEqual(statusChanges(keeper.sweep(1200))[0]?.reason, "never settled")
+  })
+
+  it("of a change that comes after a later one proves no more than what the book was", () => {
+    const keeper = live(exactVerifier())
+    const first = change(1100, "bid", "0.42 5", { hash: digestOf(1100, "0.41 100, 0.42 5", "0.43 50") })
+    const second = change(1110, "bid", "0.42 0", { hash: digestOf(1110, "0.41 100", "0.43 50"), receivedTime: 1120 })
+    keeper.on(second)
+    assert.strictEqual(keeper.status(), "live")
+    const late = keeper.on({ ...first, receivedTime: 1130 })
+    assert.strictEqual(keeper.status(), "suspect")
+    assert.strictEqual(keeper.shown(), "0.41 100 | 0.43 50")
+    assert.deepInclude(gaps(late)[0], { from: 1100, to: 1110 })
   })
 })
 

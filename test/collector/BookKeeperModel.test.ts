@@ -34,7 +34,7 @@ const TOKENS: ReadonlyArray<{ readonly id: InstrumentId; readonly connection: Co
 
 /** What can happen. `token` and `connection` are indexes; `wait` is milliseconds that pass before. */
 type Step = { readonly wait: number } & (
-  | { readonly what: "change"; readonly token: number; readonly fate: "sent" | "lost" | "twice" | "rejected" }
+  | { readonly what: "change"; readonly token: number; readonly fate: "sent" | "lost" | "twice" | "rejected" | "late" }
   | { readonly what: "trade"; readonly token: number; readonly fate: "sent" | "lost" }
   | { readonly what: "crossing"; readonly token: number }
   | { readonly what: "drop" | "connect"; readonly connection: number }
@@ -62,7 +62,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: of({ what: fc.constant("change"), token, fate: fc.constant("sent") }) },
   {
     weight: 3,
-    arbitrary: of({ what: fc.constant("change"), token, fate: fc.constantFrom("lost", "twice", "rejected") })
+    arbitrary: of({
+      what: fc.constant("change"),
+      token,
+      fate: fc.constantFrom("lost", "twice", "rejected", "late", "late")
+    })
   },
   { weight: 2, arbitrary: of({ what: fc.constant("trade"), token, fate: fc.constantFrom("sent", "sent", "lost") }) },
   { weight: 1, arbitrary: of({ what: fc.constant("crossing"), token }) },
@@ -203,6 +207,8 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
   const subscribedTokens = new Set<number>()
   /** By token, times at which nothing needs to be told: what was lost on the way, and what made the book what it was. */
   const excused = TOKENS.map(() => new Set<number>())
+  /** By token, a change that is to come after the next one. */
+  const overtaken = new Map<number, BookChange>()
   /** By token, when its book was asked for over REST. */
   const asked = new Map<number, number>()
   let now = 1_000
@@ -232,6 +238,7 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
       subscribedTokens.add(one)
       dumped.delete(one)
       arrived.delete(one)
+      overtaken.delete(one)
     }
     const instrumentIds = tokens.map((one) => TOKENS[one]!.id)
     feed(connected(now, { slot: name, connection: id }), subscribed(now, { connection: id, instrumentIds }))
@@ -249,6 +256,11 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
       case "change": {
         const event = truth.change(one.token, now, one)
         if (one.fate === "lost") return lose(one.token)
+        if (one.fate === "late") {
+          lose(one.token)
+          overtaken.set(one.token, event)
+          return
+        }
         if (one.fate === "rejected") {
           const { connection, id } = TOKENS[one.token]!
           if (isUp(one.token)) feed(rejected(now, { connection: up.get(connection)!, instrumentIds: [id] }))
@@ -257,6 +269,11 @@ const play = (steps: ReadonlyArray<Step>, digests: boolean): void => {
         deliver(one.token, event)
         if (one.fate === "twice") deliver(one.token, event)
         truth.books[one.token]!.sent = event
+        const late = overtaken.get(one.token)
+        if (late === undefined || !isUp(one.token)) return
+        overtaken.delete(one.token)
+        excused[one.token]!.delete(late.venueTime)
+        feed({ ...late, receivedTime: now })
         return
       }
       case "trade": {

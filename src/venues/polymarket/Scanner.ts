@@ -1,10 +1,11 @@
 /**
  * Reads the frames that come by the thousand from their bytes, in one pass and without `JSON.parse`: `price_change` as the
- * venue has printed it since 2025-09-15 (Polymarket reference §5.2), its keys in any order.
+ * venue has printed it since 2025-09-15 (Polymarket reference §5.2), member by member.
  *
- * What is not exactly of that shape is left to `Normalize`, which reads everything and explains what is wrong: another
- * type, a key that is unknown, missing or there twice, an escape, a byte that is not printable ASCII, a number where the
- * venue prints text, a space elsewhere than after a comma or colon. What is read here is what `Normalize` would read.
+ * What is not exactly of that print is left to `Normalize`, which reads everything and explains what is wrong: another
+ * type, another order of the members, one that is unknown or missing, an escape, a byte that is not printable ASCII, a
+ * number where the venue prints text, a space elsewhere than after every comma. What is read here is what `Normalize` would
+ * read.
  */
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { BookChange, FeedEvent } from "../../domain/MarketEvent.ts"
@@ -19,8 +20,8 @@ interface Draft {
   price: number
   size: number
   hash: string | null
-  bestBid: number | null
-  bestAsk: number | null
+  bestBid: number
+  bestAsk: number
 }
 
 const draft = (): Draft => ({
@@ -29,8 +30,8 @@ const draft = (): Draft => ({
   price: 0,
   size: 0,
   hash: null,
-  bestBid: null,
-  bestAsk: null
+  bestBid: 0,
+  bestAsk: 0
 })
 
 const QUOTE = 34
@@ -38,74 +39,56 @@ const COMMA = 44
 const POINT = 46
 const ZERO = 48
 const NINE = 57
-const COLON = 58
 const BACKSLASH = 92
+const CLOSE_LIST = 93
 const SPACE = 32
 const TILDE = 126
 
-/**
- * Bytes that are expected as they are, compared four at a time; the last four may overlap those before. None is shorter
- * than four.
- */
+/** Bytes that are expected as they are, compared four at a time; the last four may overlap those before. */
 interface Literal {
   readonly length: number
-  readonly offsets: ReadonlyArray<number>
-  readonly words: ReadonlyArray<number>
+  readonly offsets: Int32Array
+  readonly words: Int32Array
 }
 const literal = (text: string): Literal => {
   const bytes = Buffer.from(text, "latin1")
-  const offsets = Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => Math.min(i * 4, bytes.length - 4))
+  const offsets = Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => Math.min(i * 4, bytes.length - 4))
   return { length: bytes.length, offsets, words: offsets.map((offset) => bytes.readInt32LE(offset)) }
 }
-/** A member's name and the quotes around it. */
-const name = (text: string): Literal => literal(`"${text}"`)
-const MARKET_NAME = name("market")
-const CHANGES_NAME = name("price_changes")
-const TIMESTAMP_NAME = name("timestamp")
-const TYPE_NAME = name("event_type")
-const ASSET_ID_NAME = name("asset_id")
-const PRICE_NAME = name("price")
-const SIZE_NAME = name("size")
-const SIDE_NAME = name("side")
-const HASH_NAME = name("hash")
-const BEST_BID_NAME = name("best_bid")
-const BEST_ASK_NAME = name("best_ask")
-const PRICE_CHANGE = literal('price_change"')
-const BUY = literal('BUY"')
-const SELL = literal('SELL"')
 
-const letter = (name: string) => name.charCodeAt(0)
-const [A, B, E, H, M, P, S, T] = ["a", "b", "e", "h", "m", "p", "s", "t"].map(letter) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number
-]
-const OPEN = letter("{")
-const CLOSE = letter("}")
-const OPEN_LIST = letter("[")
-const CLOSE_LIST = letter("]")
+/** What stands between the values, by what stands after a comma. */
+interface Print {
+  readonly priceChanges: Literal
+  readonly assetId: Literal
+  readonly price: Literal
+  readonly size: Literal
+  readonly side: Literal
+  readonly buy: Literal
+  readonly sell: Literal
+  readonly bestBid: Literal
+  readonly bestAsk: Literal
+  readonly timestamp: Literal
+  readonly eventType: Literal
+}
+const print = (space: string): Print => ({
+  priceChanges: literal(`",${space}"price_changes":[`),
+  assetId: literal(`{"asset_id":"`),
+  price: literal(`",${space}"price":"`),
+  size: literal(`",${space}"size":"`),
+  side: literal(`",${space}"side":"`),
+  buy: literal(`BUY",${space}"hash":"`),
+  sell: literal(`SELL",${space}"hash":"`),
+  bestBid: literal(`",${space}"best_bid":"`),
+  bestAsk: literal(`",${space}"best_ask":"`),
+  timestamp: literal(`],${space}"timestamp":"`),
+  eventType: literal(`",${space}"event_type":"price_change"}`)
+})
+const MARKET = literal(`{"market":"`)
+const SPACED = print(" ")
+const COMPACT = print("")
+const CHANGE_END = Buffer.from(`"}`).readUInt16LE()
 
-/** Members that are there, as bits. */
-const ASSET_ID = 1
-const PRICE = 2
-const SIZE = 4
-const SIDE = 8
-const HASH = 16
-const BEST_BID = 32
-const BEST_ASK = 64
-const NEEDED = ASSET_ID | PRICE | SIZE | SIDE
-const MARKET = 1
-const CHANGES = 2
-const TIMESTAMP = 4
-const TYPE = 8
-const ALL = MARKET | CHANGES | TIMESTAMP | TYPE
-
-/** Not of the shape. Below every number that a member can stand for. */
+/** Not of the print. Below every number that a member can stand for. */
 const NONE = -2
 /** A year 3000 in milliseconds has fourteen digits, and seconds have ten. */
 const TIME_DIGITS = 13
@@ -128,7 +111,7 @@ export class Scanner {
     this.instruments = instruments
   }
 
-  /** Whether the frame is of the shape; then {@link push} gives what it says. */
+  /** Whether the frame is of the print; then {@link push} gives what it says. */
   scan(frame: Buffer): boolean {
     const { buffer } = frame
     if (buffer !== this.buffer) {
@@ -159,129 +142,58 @@ export class Scanner {
         receivedTime,
         sequence: null,
         hash,
-        bestBid: bestBid as Price | -1 | null,
-        bestAsk: bestAsk as Price | -1 | null
+        bestBid: bestBid as Price | -1,
+        bestAsk: bestAsk as Price | -1
       }
       out.push(event)
     }
   }
 
   private message(): boolean {
-    let seen = 0
-    if (!this.takes(OPEN)) return false
-    do {
-      const member = this.messageMember()
-      if (member === 0 || (seen & member) !== 0) return false
-      seen |= member
-    } while (this.continues())
-    return seen === ALL && this.takes(CLOSE)
+    if (!this.takes(MARKET) || this.text() === undefined) return false
+    const print = this.bytes[this.at + 2] === SPACE ? SPACED : COMPACT
+    return this.takes(print.priceChanges) && this.changes(print) && this.takes(print.timestamp) && this.time(print)
   }
 
-  private messageMember(): number {
-    switch (this.bytes[this.at + 1]) {
-      case M:
-        return this.isText(MARKET_NAME) && this.text() !== undefined ? MARKET : 0
-      case P:
-        return this.isMember(CHANGES_NAME) && this.changes() ? CHANGES : 0
-      case T:
-        return this.isText(TIMESTAMP_NAME) && this.time() ? TIMESTAMP : 0
-      case E:
-        return this.isText(TYPE_NAME) && this.matches(PRICE_CHANGE) ? TYPE : 0
-      default:
-        return 0
+  /** Takes the changes, up to the end of their list. */
+  private changes(print: Print): boolean {
+    const { bytes, drafts } = this
+    for (;;) {
+      if (this.count === drafts.length) drafts.push(draft())
+      if (!this.change(print, drafts[this.count++]!)) return false
+      if (bytes[this.at] === CLOSE_LIST) return true
+      if (bytes[this.at] !== COMMA) return false
+      this.at += print === SPACED && bytes[this.at + 1] === SPACE ? 2 : 1
     }
   }
 
-  private changes(): boolean {
-    if (!this.takes(OPEN_LIST)) return false
-    do {
-      if (this.count === this.drafts.length) this.drafts.push(draft())
-      if (!this.change(this.drafts[this.count++]!)) return false
-    } while (this.continues())
-    return this.takes(CLOSE_LIST)
-  }
-
-  private change(entry: Draft): boolean {
-    entry.hash = null
-    entry.bestBid = null
-    entry.bestAsk = null
-    let seen = 0
-    if (!this.takes(OPEN)) return false
-    do {
-      const member = this.changeMember(entry)
-      if (member === 0 || (seen & member) !== 0) return false
-      seen |= member
-    } while (this.continues())
-    return (seen & NEEDED) === NEEDED && this.takes(CLOSE)
-  }
-
-  private changeMember(entry: Draft): number {
-    const { bytes } = this
-    switch (bytes[this.at + 1]) {
-      case A: {
-        if (!this.isText(ASSET_ID_NAME)) return 0
-        const id = this.text()
-        if (id === undefined) return 0
-        entry.instrumentId = this.instruments.get(id)?.id
-        return ASSET_ID
-      }
-      case P:
-        if (!this.isText(PRICE_NAME)) return 0
-        entry.price = this.decimal()
-        return entry.price > 0 && entry.price < SCALE ? PRICE : 0
-      case S:
-        if (this.isText(SIZE_NAME)) {
-          entry.size = this.decimal()
-          return entry.size >= 0 ? SIZE : 0
-        }
-        if (!this.isText(SIDE_NAME)) return 0
-        if (this.matches(BUY)) entry.side = "bid"
-        else if (this.matches(SELL)) entry.side = "ask"
-        else return 0
-        return SIDE
-      case H: {
-        if (!this.isText(HASH_NAME)) return 0
-        const from = this.at
-        const end = this.textEnd()
-        if (end === NONE) return 0
-        entry.hash = end === from ? null : latin1(bytes, from, end)
-        return HASH
-      }
-      case B: {
-        const isBid = this.isText(BEST_BID_NAME)
-        if (!isBid && !this.isText(BEST_ASK_NAME)) return 0
-        const price = this.best()
-        if (price === NONE) return 0
-        if (isBid) entry.bestBid = price
-        else entry.bestAsk = price
-        return isBid ? BEST_BID : BEST_ASK
-      }
-      default:
-        return 0
-    }
-  }
-
-  /** Takes one byte if it comes next. */
-  private takes(byte: number): boolean {
-    if (this.bytes[this.at] !== byte) return false
-    this.at++
+  private change(print: Print, entry: Draft): boolean {
+    if (!this.takes(print.assetId)) return false
+    const id = this.text()
+    if (id === undefined || !this.takes(print.price)) return false
+    entry.instrumentId = this.instruments.get(id)?.id
+    entry.price = this.decimal()
+    if (entry.price <= 0 || entry.price >= SCALE || !this.takes(print.size)) return false
+    entry.size = this.decimal()
+    if (entry.size < 0 || !this.takes(print.side)) return false
+    if (this.takes(print.buy)) entry.side = "bid"
+    else if (this.takes(print.sell)) entry.side = "ask"
+    else return false
+    const from = this.at
+    if (!this.passText()) return false
+    entry.hash = this.at === from ? null : latin1(this.bytes, from, this.at)
+    if (!this.takes(print.bestBid)) return false
+    entry.bestBid = this.best()
+    if (entry.bestBid === NONE || !this.takes(print.bestAsk)) return false
+    entry.bestAsk = this.best()
+    if (entry.bestAsk === NONE || this.at + 2 > this.end) return false
+    if (this.view.getUint16(this.at, true) !== CHANGE_END) return false
+    this.at += 2
     return true
-  }
-
-  /** Takes a comma, and a space after it. */
-  private continues(): boolean {
-    if (this.bytes[this.at] !== COMMA) return false
-    this.at++
-    this.space()
-    return true
-  }
-
-  private space(): void {
-    if (this.bytes[this.at] === SPACE) this.at++
   }
 
   /** Takes these bytes if they come next. */
-  private matches({ length, offsets, words }: Literal): boolean {
+  private takes({ length, offsets, words }: Literal): boolean {
     const { at, view } = this
     if (at + length > this.end) return false
     for (let i = 0; i < words.length; i++) if (view.getInt32(at + offsets[i]!, true) !== words[i]) return false
@@ -289,49 +201,32 @@ export class Scanner {
     return true
   }
 
-  /** Takes a name and what stands between it and its value. */
-  private isMember(name: Literal): boolean {
-    const from = this.at
-    if (!this.matches(name) || !this.takes(COLON)) {
-      this.at = from
-      return false
-    }
-    this.space()
-    return true
-  }
-
-  /** The same with the quote that begins a text. */
-  private isText(name: Literal): boolean {
-    return this.isMember(name) && this.takes(QUOTE)
-  }
-
-  /** Takes the rest of a text that is often the same, as ids are. */
+  /** Takes a text up to its quote; ids are often the same. */
   private text(): string | undefined {
     const from = this.at
     const known = this.names.find(this.view, from, this.end)
     if (known !== undefined && this.bytes[from + known.length] === QUOTE) {
-      this.at = from + known.length + 1
+      this.at = from + known.length
       return known
     }
-    const end = this.textEnd()
-    return end === NONE ? undefined : this.names.add(this.bytes, from, end)
+    return this.passText() ? this.names.add(this.bytes, from, this.at) : undefined
   }
 
-  /** Takes the rest of a text of printable ASCII without escapes, and its quote. Gives where it ends, or {@link NONE}. */
-  private textEnd(): number {
+  /** Passes over a text of printable ASCII without escapes, up to its quote. */
+  private passText(): boolean {
     const { bytes, end } = this
     for (let at = this.at; at < end; at++) {
       const byte = bytes[at]!
       if (byte === QUOTE) {
-        this.at = at + 1
-        return at
+        this.at = at
+        return true
       }
-      if (byte < SPACE || byte > TILDE || byte === BACKSLASH) return NONE
+      if (byte < SPACE || byte > TILDE || byte === BACKSLASH) return false
     }
-    return NONE
+    return false
   }
 
-  /** Takes the rest of a text that is a decimal, as `parseDecimal` has it, and its quote; or {@link NONE}. */
+  /** Takes a decimal as `parseDecimal` has it, up to its quote; or {@link NONE}. */
   private decimal(): number {
     const { bytes } = this
     let { at } = this
@@ -339,7 +234,7 @@ export class Scanner {
     let decimals = -1
     let digits = 0
     for (;;) {
-      const byte = bytes[at++]
+      const byte = bytes[at]
       if (byte === undefined) return NONE
       if (byte >= ZERO && byte <= NINE) {
         digits++
@@ -351,6 +246,7 @@ export class Scanner {
       } else if (byte === POINT && decimals < 0) decimals = 0
       else if (byte === QUOTE) break
       else return NONE
+      at++
     }
     this.at = at
     if (digits === 0) return NONE
@@ -360,14 +256,14 @@ export class Scanner {
 
   /** The price of a best quote: −1 where the text is empty or at an end of the range. */
   private best(): number {
-    if (this.takes(QUOTE)) return -1
+    if (this.bytes[this.at] === QUOTE) return -1
     const price = this.decimal()
     if (price === NONE || price > SCALE) return NONE
     return price === 0 || price === SCALE ? -1 : price
   }
 
-  /** A time in milliseconds as it is printed nowadays. */
-  private time(): boolean {
+  /** Takes a time in milliseconds as it is printed nowadays, and the rest of the message. */
+  private time(print: Print): boolean {
     const { at, bytes } = this
     let value = 0
     for (let i = 0; i < TIME_DIGITS; i++) {
@@ -377,7 +273,7 @@ export class Scanner {
     }
     this.at = at + TIME_DIGITS
     this.venueTime = value
-    return value >= 1e12 && this.takes(QUOTE)
+    return value >= 1e12 && this.takes(print.eventType)
   }
 }
 

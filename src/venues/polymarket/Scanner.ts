@@ -44,16 +44,22 @@ const CLOSE_LIST = 93
 const SPACE = 32
 const TILDE = 126
 
-/** Bytes that are expected as they are, compared four at a time; the last four may overlap those before. */
+/**
+ * Bytes that are expected as they are, of ASCII and at least eight of them: compared eight at a time, as numbers, which no
+ * ASCII makes one that is unlike itself. The last eight may overlap those before.
+ */
 interface Literal {
   readonly length: number
-  readonly offsets: Int32Array
-  readonly words: Int32Array
+  readonly first: number
+  readonly last: number
+  /** What is between, of long ones. */
+  readonly rest: ReadonlyArray<number>
 }
 const literal = (text: string): Literal => {
   const bytes = Buffer.from(text, "latin1")
-  const offsets = Int32Array.from({ length: Math.ceil(bytes.length / 4) }, (_, i) => Math.min(i * 4, bytes.length - 4))
-  return { length: bytes.length, offsets, words: offsets.map((offset) => bytes.readInt32LE(offset)) }
+  const { length } = bytes
+  const rest = Array.from({ length: Math.ceil(length / 8) - 2 }, (_, i) => bytes.readDoubleLE(8 * (i + 1)))
+  return { length, first: bytes.readDoubleLE(0), last: bytes.readDoubleLE(length - 8), rest }
 }
 
 /** What stands between the values, by what stands after a comma. */
@@ -193,10 +199,11 @@ export class Scanner {
   }
 
   /** Takes these bytes if they come next. */
-  private takes({ length, offsets, words }: Literal): boolean {
+  private takes({ first, last, length, rest }: Literal): boolean {
     const { at, view } = this
     if (at + length > this.end) return false
-    for (let i = 0; i < words.length; i++) if (view.getInt32(at + offsets[i]!, true) !== words[i]) return false
+    if (view.getFloat64(at, true) !== first || view.getFloat64(at + length - 8, true) !== last) return false
+    for (let i = 0; i < rest.length; i++) if (view.getFloat64(at + 8 * (i + 1), true) !== rest[i]) return false
     this.at = at + length
     return true
   }

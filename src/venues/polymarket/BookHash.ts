@@ -24,12 +24,13 @@ export interface HashContext {
 export type Recipe = "current" | "legacy" | "unknown"
 
 const quote = JSON.stringify
+/** What stands in JSON as it is, of ASCII. */
+const PLAIN = /^[ !#-[\]-~]*$/
 
 const QUOTE = 34
 const COMMA = 44
 const POINT = 46
 const ZERO = 48
-const BACKSLASH = 92
 
 /** A level takes 22 bytes, a price of at most 8 and a size of at most 17, a comma, and what four bytes at once spill. */
 const LEVEL_BYTES = 56
@@ -107,11 +108,14 @@ export class BookHasher {
 
   /** As JSON. */
   private quoted(text: string): this {
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
-      if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) return this.text(quote(text))
-    }
-    return this.text('"').text(text).text('"')
+    if (!PLAIN.test(text)) return this.text(quote(text))
+    this.room(text.length + 2)
+    const { at, bytes } = this
+    bytes[at] = QUOTE
+    const end = at + 1 + bytes.write(text, at + 1, "latin1")
+    bytes[end] = QUOTE
+    this.at = end + 1
+    return this
   }
 
   private room(more: number): void {

@@ -78,13 +78,13 @@ const BATCH_GRACE = 250
 const TRADE_GRACE = 2_000
 
 /** Levels hashed at once for each millisecond: about a fortieth of the time. */
-const LEVELS_PER_MILLI = 250
+const LEVELS_PER_MILLI = 125
 /** What is saved up of them. */
 const MOST_LEVELS = 25_000
 /** What the rest of a book costs, in levels. */
 const HEAD_LEVELS = 12
 /** Levels of books put off that a sweep hashes: as much again. */
-const SWEEP_LEVELS = 25_000
+const SWEEP_LEVELS = 12_500
 /** How long a book that keeps changing may go without being hashed. */
 const LONGEST_WAIT = 1_000
 

@@ -15,10 +15,10 @@ export interface Level {
   readonly size: Size
 }
 
-/** Prices and sizes in parallel, the best level last. */
+/** Prices and sizes in parallel, the best level last. A snapshot brings new lists. */
 export interface BookSide {
-  readonly prices: Array<Price>
-  readonly sizes: Array<Size>
+  prices: Array<Price>
+  sizes: Array<Size>
 }
 
 export interface OrderBook {
@@ -79,11 +79,13 @@ const insertAt = (values: Array<number>, index: number, value: number): void => 
   values[index] = value
 }
 
+/** Most books change little after their snapshot: copies take no more memory than they have levels. */
 const replaceSide = (book: OrderBook, side: Side, levels: ReadonlyArray<Level>): void => {
-  const target = sideOf(book, side)
-  target.prices.length = 0
-  target.sizes.length = 0
-  for (const level of levels) applyChange(book, side, level.price, level.size)
+  const grown = empty()
+  for (const level of levels) applyChange(grown, side, level.price, level.size)
+  const [from, to] = [sideOf(grown, side), sideOf(book, side)]
+  to.prices = from.prices.slice()
+  to.sizes = from.sizes.slice()
 }
 
 /** Replaces the whole book. Levels may come in any order; of two at one price the later counts; zeros are left out. */

@@ -35,6 +35,7 @@ export class TapeQueue {
   private readonly segments: Array<Waiting>
   private taken: Taken | undefined
   private waitingBytes = 0
+  private appended = 0
   private waitingRecords = 0
   private ordinal = 0
   private writtenTo = 0
@@ -68,6 +69,10 @@ export class TapeQueue {
   /** Bytes that wait, those that are being written included. */
   get waiting(): number {
     return this.waitingBytes
+  }
+  /** Bytes of all records that were appended. */
+  get appendedBytes(): number {
+    return this.appended
   }
   /** Whether so much waits that whoever appends had better wait too. A disk that refuses is not worth waiting for. */
   get isFull(): boolean {
@@ -110,6 +115,7 @@ export class TapeQueue {
       segment.bytes += bytes
       segment.last = number
       this.waitingBytes += bytes
+      this.appended += bytes
       this.waitingRecords++
     } catch (error) {
       // What cannot be written at all, such as more than a record may hold.

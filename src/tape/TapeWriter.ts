@@ -6,6 +6,7 @@ import { mkdir } from "node:fs/promises"
 import { Cause, Clock, Data, Duration, Effect, Schedule } from "effect"
 import type { Input } from "../domain/Input.ts"
 import * as Archive from "./Archive.ts"
+import * as Burst from "./Burst.ts"
 import { attempt, describe } from "./Disk.ts"
 import type { MakeFile } from "./OpenSegment.ts"
 import * as Pump from "./Pump.ts"
@@ -23,6 +24,8 @@ const retryDelay = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
   Schedule.jittered
 )
+/** Complete segments that wait for the end of a burst, at most. */
+const MOST_PLAIN = 8
 /** How often age is looked at, when no segment is completed. */
 const HOUSEKEEPING = Duration.minutes(5)
 
@@ -61,9 +64,12 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     )
     const states = new States(directory, run)
     const waiters = new Waiters()
+    const burst = Burst.make(() => queue.appendedBytes, clock)
     const work = Effect.unsafeMakeLatch(true)
     const housework = Effect.unsafeMakeLatch(true)
     let complete: Archive.Held = { segments: 0, bytes: 0 }
+    /** Segments completed since it was last compressed. */
+    let plain = 0
 
     const measured = (): Archive.Held => {
       const open = pump.current()
@@ -81,6 +87,8 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     }
     const onComplete = (bytes: number) => {
       complete = { segments: complete.segments + 1, bytes: complete.bytes + bytes }
+      plain++
+      burst.look()
       housework.unsafeOpen()
     }
     const pump = Pump.make({ config, directory, run, program, makeFile, queue, states, onComplete, onChange })
@@ -105,6 +113,8 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     const keepHouse = Effect.gen(function* () {
       yield* housework.close
       yield* retain
+      yield* burst.over(() => plain < MOST_PLAIN)
+      plain = 0
       yield* Archive.compress(directory, isComplete)
       yield* retain
       yield* Effect.race(housework.await, Effect.sleep(HOUSEKEEPING))

@@ -75,6 +75,8 @@ export interface Taken {
   /** CPU seconds, user and system, of the whole process, from `begin` to the last update. */
   readonly cpu: number
   readonly millis: number
+  /** The same for what followed the first third of the updates, when the code that runs has been optimised. */
+  readonly warm: { readonly updates: number; readonly cpu: number }
 }
 
 export interface Memory {

@@ -89,12 +89,12 @@ const run = async (bench: Bench): Promise<Finding> => {
         holds: deepest.resident <= ALL_BAR && most >= 100_000,
         obstacle:
           `the books hold ${short(deepest.grown)} MB and the process takes about 80 MB before the first of them; of V8's heap ${short(deepest.used)} MB are in use, ` +
-          "the market list included. The rest it took while it read the dumps, each of which is a tree of 160 objects and texts for a moment, and had not given back"
+          "the market list included. The rest it took while it read the dumps, each of which is a tree of 160 objects and texts for a moment, and has not given back"
       }
     ],
     tables: [
       {
-        title: "Memory after a garbage collection",
+        title: "Memory when garbage has been collected",
         head: ["Books", "Levels a side", "KB a book", "MB for the books", "MB resident", "with the market list"],
         rows: samples.map(({ books, depth, grown, perBook, resident, whole }) => [
           books.toLocaleString("en-US"),

@@ -365,21 +365,21 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       counters.outdated++
       return gaps.overtaken(entry, event)
     }
+    const late = isLate(entry, event)
     // Out of order or said again: it would make the book what it was before, with a digest that proves just that.
-    if (isLate(entry, event) && entry.status === "live") {
+    if (late && entry.status === "live") {
       counters.outdated++
       gaps.overtaken(entry, event)
       if (OrderBook.sizeAt(entry.book, event.side, event.price) === event.size) return
       entry.provenTime = 0
       return contradicted(entry, "a change came that is older than the book", event.receivedTime)
     }
-    setLevel(entry, event)
+    setLevel(entry, event, late)
   }
 
-  const setLevel = (entry: Entry, event: BookChange): void => {
+  const setLevel = (entry: Entry, event: BookChange, late: boolean): void => {
     const now = event.receivedTime
     const { receivedTime, venueTime } = entry
-    const late = isLate(entry, event)
     const before = OrderBook.applyChange(entry.book, event.side, event.price, event.size)
     if (!late) entry.venueTime = event.venueTime
     entry.receivedTime = now
@@ -427,7 +427,11 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     const size = OrderBook.sizeAt(entry.book, event.side, event.price) + delta
     if (size < 0) return contradicted(entry, "a level fell below zero", event.receivedTime)
     // In sequence, whatever the times say: the snapshot's may be our own clock's.
-    setLevel(entry, { ...change, _tag: "BookChange", size: size as Size, hash: null, bestBid: null, bestAsk: null })
+    setLevel(
+      entry,
+      { ...change, _tag: "BookChange", size: size as Size, hash: null, bestBid: null, bestAsk: null },
+      false
+    )
   }
 
   const loseTogether = (event: SequenceGap): void => {

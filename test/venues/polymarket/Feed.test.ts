@@ -13,7 +13,9 @@ const GRACE = 250 + 100 + 400
 /** The same for a connection that may be silent for a second, which is looked at every second. */
 const SILENCE_GRACE = GRACE + 2_500
 
-const well = Effect.flatMap(World, (world) => world.until("every book is live and true", world.isWell, "25 seconds"))
+const well = Effect.flatMap(World, (world) =>
+  world.until("every book is live and true", world.becomesWell(), "25 seconds")
+)
 
 /** Whether a book was doubted since now. */
 const doubtedFrom = (world: World["Type"]) => {

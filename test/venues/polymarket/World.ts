@@ -51,6 +51,8 @@ export class World extends Context.Tag("parallax/test/venues/polymarket/World")<
     readonly view: (token: string) => BookView | undefined
     /** Whether every open token has a live book that is the venue's. */
     readonly isWell: () => boolean
+    /** Whether every open token has a live book that was the venue's since this began: a busy machine is seldom at one with it. */
+    readonly becomesWell: () => () => boolean
     /** Waits until something holds; a defect that says what, when it does not in time. */
     readonly until: (what: string, holds: () => boolean, within?: Duration.DurationInput) => Effect.Effect<void>
     /** The longest time, in milliseconds, for which a book was called live and was not the venue's, since last asked. */
@@ -167,6 +169,18 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
           const shown = status(token)
           return shown?.status === "live" && isTrue(token, shown)
         })
+      const becomesWell = () => {
+        const seen = new Set<string>()
+        return () => {
+          const open = tokens()
+          for (const token of open) {
+            const shown = status(token)
+            if (shown?.status !== "live") seen.delete(token)
+            else if (isTrue(token, shown)) seen.add(token)
+          }
+          return open.every((token) => seen.has(token))
+        }
+      }
       return {
         inject: (fault) => Effect.sync(() => server.inject(fault)),
         tokens,
@@ -176,6 +190,7 @@ export const layer = ({ before = [], config: changed = {}, markets, rate }: Worl
         events,
         view,
         isWell,
+        becomesWell,
         until,
         worst: () => {
           const found = worst

@@ -128,8 +128,10 @@ export const newMarket = ({ books, info }: Subject, time: number): Frame =>
     })
   )
 
-export const marketResolved = ({ info }: Subject, winner: OutcomeIndex, time: number): Frame =>
-  frame(
+/** The end comes after the last trades were told. */
+export const marketResolved = ({ info }: Subject, winner: OutcomeIndex, time: number): Frame => {
+  const delay = PRINT_DELAY.least + PRINT_DELAY.spread
+  return frame(
     "market_resolved",
     info,
     info.tokens,
@@ -139,11 +141,13 @@ export const marketResolved = ({ info }: Subject, winner: OutcomeIndex, time: nu
       assets_ids: info.tokens,
       winning_asset_id: info.tokens[winner],
       winning_outcome: info.outcomes[winner],
-      timestamp: String(time),
+      timestamp: String(time + delay),
       event_type: "market_resolved",
       tags: info.tags.map((tag) => tag.slug)
-    })
+    }),
+    delay
   )
+}
 
 export const tickSizeChanges = ({ info }: Subject, from: Price, to: Price, time: number): ReadonlyArray<Frame> =>
   info.tokens.map((token) => {

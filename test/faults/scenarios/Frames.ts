@@ -19,6 +19,15 @@ const someToken = async ({ simulators: { polymarket } }: World): Promise<string>
   return found[0]
 }
 
+/** A market of Kalshi that trades: one of those before it may be over. */
+const someTicker = async ({ collector }: World): Promise<string> => {
+  const found = (await collector.books()).find(
+    ({ instrumentId, status }) => instrumentId.startsWith("kalshi:") && status === "live"
+  )
+  if (found === undefined) throw new Error("no live book")
+  return found.instrumentId.slice("kalshi:".length)
+}
+
 interface Forgery {
   readonly price: string
   readonly size: string
@@ -391,7 +400,7 @@ export const frames: ReadonlyArray<Scenario> = [
     run: async (world, kit) => {
       const since = Date.now()
       const token = await someToken(world)
-      const ticker = Object.keys((await world.simulators.kalshi.books()).books)[0]!
+      const ticker = await someTicker(world)
       await world.simulators.polymarket.inject({ fault: "resolve", tokenId: token })
       await world.simulators.kalshi.inject({ fault: "resolve", tokenId: ticker })
       const ids = [`polymarket:${token}`, `kalshi:${ticker}`]

@@ -160,11 +160,13 @@ export const start = async (postgres: Postgres.Postgres, seed: number, options: 
     const allLive = (within: number) =>
       until(async () => {
         const books = await collector.books().catch(() => [])
-        if (books.length === 0) return false
-        const rest = books.filter(({ status }) => status !== "live")
-        if (rest.length === 0) return true
+        const live = books.filter(({ status }) => status === "live")
+        // A venue whose list has not come yet has no books at all.
+        const isThere = (venue: string) => live.some(({ instrumentId }) => instrumentId.startsWith(`${venue}:`))
+        if (!Object.values(simulators).every(({ venue }) => isThere(venue))) return false
+        if (live.length === books.length) return true
         const wanted = await open()
-        return rest.every(({ instrumentId }) => !wanted.has(instrumentId)) && rest.length < books.length
+        return books.every(({ instrumentId, status }) => status === "live" || !wanted.has(instrumentId))
       }, within)
     if (awaitLive) {
       const live = await allLive(45_000)

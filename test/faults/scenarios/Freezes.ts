@@ -141,6 +141,12 @@ export const freezes: ReadonlyArray<Scenario> = [
           const looks = text.split("\n").filter((line) => line.startsWith("parallax_probe_looks_total"))
           kit.note(`${venue}: ${id} is called ${stale?.status}, ${stale?.statusReason}, of ${stale?.receivedTime}`)
           kit.note(looks.join(", "))
+          const asked = world.rest[venue].requests.filter(({ time }) => time >= since)
+          kit.note(asked.map(({ time, url }) => `${time - since} ms ${url.slice(0, 60)}`).join(", "))
+          const reasons = (await world.collector.connections()).map(
+            ({ reason, slot, state }) => `${slot} ${state} ${reason}`
+          )
+          kit.note(reasons.join(", "))
         }
       }
       kit.measures.recover = await world.allLive(60_000)

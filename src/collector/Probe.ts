@@ -1,8 +1,8 @@
 /**
  * Looks for single books that froze while their socket goes on. A live book that is silent for longer than its own
  * rhythm explains is compared with the venue's book over REST; when that is another one at two looks a few seconds apart,
- * and the socket brought nothing in between, the book is suspect and its subscription is renewed. REST that agrees, is
- * older, or fails raises no alarm.
+ * or none although ours has levels, and the socket brought nothing in between, the book is suspect and its subscription is
+ * renewed. REST that agrees, is older, or fails raises no alarm.
  *
  * The bound: a book whose last data came within five minutes is looked at after 4 of its own beats of silence, at least
  * 15 s and at most 45 s, then every 45 s, and is found within 60 s of the first change that did not come. Quiet books
@@ -72,6 +72,16 @@ export const isAhead = (snapshot: BookSnapshot, view: BookView): boolean => {
   const book = OrderBook.empty()
   OrderBook.applySnapshot(book, snapshot.bids, snapshot.asks)
   return !sameLevels(OrderBook.levels(book, "bid"), view.bids) || !sameLevels(OrderBook.levels(book, "ask"), view.asks)
+}
+
+/** How an answer contradicts a book; there is no answer where the venue keeps no book. */
+const contradiction = (venue: Venue, instrument: Instrument, answer: Answer | undefined, view: BookView) => {
+  if (answer === undefined) {
+    // A market that is over has no book any more; one that nobody quotes may have none either.
+    return view.bids.length + view.asks.length > 0 ? "the venue keeps no book for it" : undefined
+  }
+  const snapshot = readBook(venue, instrument, answer)
+  return snapshot !== undefined && isAhead(snapshot, view) ? "the venue has another book" : undefined
 }
 
 /** Whatever becomes of it: what hangs must not keep the other books from being watched. */
@@ -147,7 +157,11 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
         }
 
         /** Judges one answer; gives why the book is frozen, if it is. */
-        const judge = (instrument: Instrument, answer: Answer, asked: number | null): string | undefined => {
+        const judge = (
+          instrument: Instrument,
+          answer: Answer | undefined,
+          asked: number | null
+        ): string | undefined => {
           const { id } = instrument
           const suspicion = suspicions.get(id)
           suspicions.delete(id)
@@ -155,15 +169,15 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
           const rhythm = own.get(id)
           // What came meanwhile is not in the answer, or in it and not in the book: both say that the socket is alive.
           if (view === undefined || rhythm === undefined || view.receivedTime !== asked) return undefined
-          const snapshot = readBook(venue, instrument, answer)
-          if (snapshot === undefined || !isAhead(snapshot, view)) return undefined
+          const what = contradiction(venue, instrument, answer, view)
+          if (what === undefined) return undefined
           const time = now()
           if (suspicion?.receivedTime !== view.receivedTime) {
             suspicions.set(id, { receivedTime: view.receivedTime, at: time })
             return undefined
           }
           const seconds = Math.round((time - rhythm.last) / 1_000)
-          return `the venue has another book over REST, and the socket has brought nothing for ${seconds} s`
+          return `${what} over REST, and the socket has brought nothing for ${seconds} s`
         }
 
         const look = (instruments: ReadonlyArray<Instrument>) =>
@@ -178,8 +192,7 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
             const byId = new Map(answers.map((answer) => [answer.instrumentId, answer]))
             const frozen: Array<readonly [InstrumentId, string]> = []
             for (const instrument of instruments) {
-              const answer = byId.get(instrument.id)
-              const why = answer && judge(instrument, answer, asked.get(instrument.id) ?? null)
+              const why = judge(instrument, byId.get(instrument.id), asked.get(instrument.id) ?? null)
               if (why !== undefined) frozen.push([instrument.id, why])
             }
             yield* counted("frozen", frozen.length)

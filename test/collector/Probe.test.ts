@@ -137,6 +137,16 @@ describe("a book that froze", () => {
     })
   )
 
+  it.scoped("is suspect where the venue keeps no book for it any more, as when its market is over", () =>
+    Effect.gen(function* () {
+      const { books, renewed, trade } = yield* start({ answer: () => undefined })
+      yield* trade(30, idOf(0))
+      yield* TestClock.adjust("22 seconds")
+      assert.match(books.view(idOf(0))!.statusReason, /^frozen: the venue keeps no book for it over REST.* for 2\d s$/)
+      assert.lengthOf(renewed, 1)
+    })
+  )
+
   it.scoped("is found although the renewal of another one never ends", () =>
     Effect.gen(function* () {
       const { renewed, status, trade } = yield* start({
@@ -235,7 +245,16 @@ describe("no alarm", () => {
     answer: (id, now) => rest(-1, "0.3 7", "0.5 1", { instrumentId: id, receivedTime: now })
   })
   steady("where REST fails", { failure: StubVenue.failure("unavailable") })
-  steady("where the venue keeps no book", { answer: () => undefined })
+
+  it.scoped("where the venue keeps no book and ours has no levels", () =>
+    Effect.gen(function* () {
+      const { asked, books, status } = yield* start({ answer: () => undefined })
+      yield* books.ingest([snapshot(0, "", "", { instrumentId: idOf(0) })])
+      yield* TestClock.adjust("6 minutes")
+      assert.isAtLeast(asked.length, 6)
+      assert.strictEqual(status(), "live")
+    })
+  )
 
   it.scoped("where the socket speaks between two looks", () =>
     Effect.gen(function* () {

@@ -32,7 +32,7 @@ export interface Session {
   readonly close?: () => Promise<void>
 }
 
-/** Collections of garbage before memory is measured: more give back no more. */
+/** Collections of garbage before memory is measured. */
 const COLLECTIONS = 12
 /** How often it is looked whether updates still come, in milliseconds. */
 const LOOK = 10

@@ -81,7 +81,7 @@ const run = async (bench: Bench): Promise<Finding> => {
           `After a last garbage collection: heap ${short(collected.heap / MEGABYTE)} MB, resident ${short(collected.resident / MEGABYTE)} MB. ` +
           `CPU of the collector: ${short((100 * taken.cpu) / (taken.millis / 1000))} % of one core.`
       ],
-      data: { growth, samples, facts, cpu: taken.cpu }
+      data: { growth, facts, cpu: taken.cpu }
     }
   } finally {
     await receiver.ask({ do: "stop" }).catch(() => {})

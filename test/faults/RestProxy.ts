@@ -40,9 +40,7 @@ export const start = async (
       return
     }
     const { method } = incoming
-    // A connection of its own for each request: one that was kept could have been swallowed on the way meanwhile.
-    const options = { ...target, agent: false, path: url, method, headers: incoming.headers }
-    const upstream = forward(options, (answer) => {
+    const upstream = forward({ ...target, path: url, method, headers: incoming.headers }, (answer) => {
       const parts: Array<Buffer> = []
       answer.on("error", () => response.destroy())
       answer.on("data", (part: Buffer) => parts.push(part))

@@ -145,10 +145,6 @@ export const freezes: ReadonlyArray<Scenario> = [
           kit.note(looks.join(", "))
           const asked = world.rest[venue].requests.filter(({ time }) => time >= since)
           kit.note(asked.map(({ time, url }) => `${time - since} ms ${url.slice(0, 60)}`).join(", "))
-          const reasons = (await world.collector.connections()).map(
-            ({ reason, slot, state }) => `${slot} ${state} ${reason}`
-          )
-          kit.note(reasons.join(", "))
         }
       }
       kit.measures.recover = await world.allLive(60_000)

@@ -620,6 +620,11 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         if (entry === undefined || !awaitsSnapshot(entry)) return
         entry.absent = final
         setStatus(entry, final ? "stale" : "suspect", reason, now)
+        if (!final || entry.distrust === undefined) return
+        // It may stay like that for long: what is missing up to now is told now.
+        gaps.concede(entry, now)
+        entry.distrust = reason
+        if (entry.lastGood !== null) entry.lastGood = now
       }),
     frozen: (id, now, reason) =>
       collect(() => {

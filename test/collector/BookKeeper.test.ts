@@ -518,6 +518,16 @@ describe("a fresh snapshot over REST", () => {
     assert.deepInclude(statusChanges(keeper.resyncFailed(id, 1400, "404", true))[0], { status: "stale" })
   })
 
+  it("that the venue does not have tells at once what may be missing, and later what came after", () => {
+    const keeper = doubtful()
+    const reason = "the venue keeps no book for it"
+    const known = gaps(keeper.resyncFailed(id, 1200, reason, true))
+    assert.strictEqual(known.length, 1)
+    assert.deepInclude(known[0], { instrumentId: id, to: 1200 })
+    const later = gaps(keeper.on(disconnected(1500)))
+    assert.deepInclude(later[0], { instrumentId: id, from: 1200, to: 1500, reason })
+  })
+
   it("is asked for again when the venue had none and then a change of the book comes", () => {
     const keeper = doubtful()
     keeper.resyncFailed(id, 1200, "the venue keeps no book for it", true)

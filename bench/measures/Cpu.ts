@@ -129,7 +129,7 @@ const run = async (bench: Bench): Promise<Finding> => {
     remarks: [
       `${frames.toLocaleString("en-US")} frames of ${short(sender.ready.averageBytes)} bytes over ${TOKENS} tokens with about ${DEPTH} levels a side, on one connection.`,
       "“Hashes checked” are the changes after which the venue's hash of the whole book was reproduced at once. The others were compared by the best " +
-        "quotes that came with them, and their books are hashed at the next sweep, a tenth of a second later: hashing has a budget per millisecond, which a burst exceeds.",
+        "quotes that came with them, and their books are hashed at the next sweeps, fifty a second: hashing has a budget per millisecond, which a burst exceeds.",
       "The sockets in a thread of their own were tried and not kept: 5.2 to 6.6 µs a message against 3.9 to 4.4 for the same work in the main thread, and no more " +
         "messages a second on two cores, since every frame has to be handed over.",
       "In a burst the database falls behind: what there is no room for in memory is derived from the tape again when there is, and costs twice. “Storage” has what it costs at a steady rate."

@@ -59,8 +59,10 @@ export interface BookKeeperOptions {
 export interface BookKeeper {
   /** Applies events in order and returns what held, with what follows from it. */
   readonly apply: (events: ReadonlyArray<FeedEvent>) => Array<MarketEvent>
-  /** Judges what only the passing of time can judge; call a few times a second. */
+  /** Judges what only the passing of time can judge; call ten times a second, and more often while it is behind. */
   readonly sweep: (now: number) => Array<MarketEvent>
+  /** Whether digests are put off until the next sweeps. */
+  readonly isBehind: () => boolean
   /** A fresh snapshot is on its way; called each time before one is asked for. */
   readonly resyncing: (id: InstrumentId, now: number) => Array<MarketEvent>
   /** No fresh snapshot could be had: `final` when the venue has none to give. */
@@ -605,6 +607,10 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         }
         gaps.expire(now)
       }),
+    isBehind: () => {
+      for (const verifier of verifiers.values()) if (verifier?.isBehind() === true) return true
+      return false
+    },
     resyncing: (id, now) =>
       collect(() => {
         const entry = entries.get(id)

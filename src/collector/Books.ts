@@ -20,6 +20,8 @@ export interface ResyncRequest {
 
 /** How often books are judged by the passing of time. */
 const SWEEP_MILLIS = 100
+/** The same while digests are put off: short sweeps hold nothing up. */
+const BUSY_SWEEP_MILLIS = 20
 /** Without a sweep for so long the process stands still, or nothing can be passed on. */
 const STANDSTILL_MILLIS = 4_000
 /** How long after it the sockets take at most to say that they were left unread. */
@@ -104,15 +106,18 @@ export class Books extends Context.Tag("parallax/collector/Books")<
             : view
         }
 
-        let lastSweep = yield* Clock.currentTimeMillis
-        const sweep = Effect.flatMap(Clock.currentTimeMillis, (receivedTime) => {
-          const late = receivedTime - lastSweep > 2 * SWEEP_MILLIS
-          lastSweep = receivedTime
+        let lastSweep = monotonic()
+        const sweep = Effect.suspend(() => {
+          const now = monotonic()
+          const passed = now - lastSweep
+          if (passed < SWEEP_MILLIS && !core.books.isBehind()) return Effect.void
+          lastSweep = now
           // After a stall the frames that would settle a doubt may be here, unread; they are read before the next sweep.
-          return late ? Effect.void : receive([{ _tag: "Swept", receivedTime }])
+          if (passed > 2 * SWEEP_MILLIS) return Effect.void
+          return atOnce((receivedTime) => ({ _tag: "Swept", receivedTime }))
         })
         yield* Effect.zipRight(beat, sweep).pipe(
-          Effect.schedule(Schedule.spaced(SWEEP_MILLIS)),
+          Effect.schedule(Schedule.spaced(BUSY_SWEEP_MILLIS)),
           Effect.interruptible,
           Effect.forkScoped
         )

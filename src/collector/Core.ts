@@ -22,7 +22,7 @@ export interface Core {
   readonly apply: (input: Input) => ReadonlyArray<MarketEvent>
   /** All that later inputs depend on, as bytes. */
   readonly save: () => Uint8Array
-  readonly books: Pick<BookKeeper.BookKeeper, "view" | "ids" | "statuses" | "counters">
+  readonly books: Pick<BookKeeper.BookKeeper, "view" | "ids" | "statuses" | "counters" | "isBehind">
   /** A digest of all events so far and of the books that they led to; equal runs have equal chains. */
   readonly chain: () => EventChain.Link
 }

@@ -163,8 +163,13 @@ export interface BookVerifier {
    * urgent is not put off.
    */
   readonly check: (event: FeedEvent, book: OrderBook, isUrgent?: boolean) => Verdict
-  /** Judges what was put off, and what is pending although no later message came to settle it. Called every 100 ms. */
+  /**
+   * Judges some of what was put off, and what is pending although no later message came to settle it. Called ten times a
+   * second, and more often while anything {@link isBehind is put off}.
+   */
   readonly expire: (now: number) => ReadonlyArray<Judgement>
+  /** Whether the next {@link expire} has something to make up for. */
+  readonly isBehind: () => boolean
   readonly forget: (instrumentId: InstrumentId) => void
 }
 

@@ -298,6 +298,7 @@ describe("the venue's digest", () => {
     const keeper = live({
       check: () => "pending",
       expire: () => (overdue ? [{ instrumentId: id, why: "never settled" }] : []),
+      isBehind: () => false,
       forget: () => {}
     })
     assert.deepStrictEqual(keeper.sweep(1100), [])
@@ -328,6 +329,7 @@ describe("a digest that is put off", () => {
         return event._tag === "BookSnapshot" ? "verified" : isUrgent === true ? "pending" : "deferred"
       },
       expire: () => proved.map((instrumentId) => ({ instrumentId, why: undefined })),
+      isBehind: () => proved.length > 0,
       forget: () => {}
     })
     return { ...keeper, urgent, prove: (now: number) => ((proved = [id]), keeper.sweep(now)) }

@@ -4,7 +4,20 @@ import { Tape } from "../../src/tape/Tape.ts"
 import { Bus } from "../../src/bus/Bus.ts"
 import { Books } from "../../src/collector/Books.ts"
 import type { MarketEvent } from "../../src/domain/MarketEvent.ts"
-import { change, connected, id, other, price, rejected, snapshot, subscribed, trade, venue } from "../support/Events.ts"
+import type { Protocol } from "../../src/venues/Venue.ts"
+import {
+  change,
+  connected,
+  exactVerifier,
+  id,
+  other,
+  price,
+  rejected,
+  snapshot,
+  subscribed,
+  trade,
+  venue
+} from "../support/Events.ts"
 
 const layer = Books.layer(new Map()).pipe(Layer.provideMerge(Bus.layer), Layer.provide(Tape.layerNone))
 
@@ -60,6 +73,40 @@ describe("Books", () => {
       assert.deepStrictEqual(yield* Queue.take(books.resyncRequests), { instrumentId: id, venue })
     }).pipe(Effect.provide(layer))
   )
+
+  it.scoped("sweeps ten times a second, and fifty times while digests are put off", () => {
+    let sweeps = 0
+    let behind = false
+    const verifier = {
+      ...exactVerifier(),
+      expire: () => {
+        sweeps++
+        return []
+      },
+      isBehind: () => behind
+    }
+    const protocol: Protocol = {
+      read: (input, out) => void (input._tag === "Told" && out.push(input.event)),
+      verifier,
+      state: undefined
+    }
+    return Effect.gen(function* () {
+      const books = yield* Books
+      yield* books.ingest(start)
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(sweeps, 10)
+      behind = true
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual(sweeps, 60)
+    }).pipe(
+      Effect.provide(
+        Books.layer(new Map([[venue, () => protocol]])).pipe(
+          Layer.provideMerge(Bus.layer),
+          Layer.provide(Tape.layerNone)
+        )
+      )
+    )
+  })
 
   it.scoped("asks for fresh snapshots in the order in which books lost trust, once each", () =>
     Effect.gen(function* () {

@@ -226,5 +226,6 @@ export const exactVerifier = (): BookVerifier => ({
     return event.hash === digest(event.venueTime, book) ? "verified" : "mismatch"
   },
   expire: () => [],
+  isBehind: () => false,
   forget: () => {}
 })

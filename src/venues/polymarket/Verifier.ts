@@ -83,8 +83,8 @@ const LEVELS_PER_MILLI = 125
 const MOST_LEVELS = 25_000
 /** What the rest of a book costs, in levels. */
 const HEAD_LEVELS = 12
-/** Levels of books put off that a sweep hashes: as much again. */
-const SWEEP_LEVELS = 12_500
+/** Levels of books put off that a sweep hashes: at fifty sweeps a second as much again, a millisecond at a time. */
+const SWEEP_LEVELS = 2_500
 /** How long a book that keeps changing may go without being hashed. */
 const LONGEST_WAIT = 1_000
 
@@ -393,6 +393,7 @@ export const make = (
       }
       return judged
     },
+    isBehind: () => dueTokens.size > 0,
     forget: (instrumentId) => {
       const token = tokens.get(instrumentId)
       if (token === undefined) return

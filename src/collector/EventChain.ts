@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto"
 import type { InstrumentId } from "../domain/Market.ts"
 import type { MarketEvent } from "../domain/MarketEvent.ts"
-import type { Level, Side } from "../domain/OrderBook.ts"
+import type { Level } from "../domain/OrderBook.ts"
 import * as OrderBook from "../domain/OrderBook.ts"
 import type { Entry } from "./BookEntry.ts"
 
@@ -54,8 +54,11 @@ const MAX_TEXT = 1_000
 /** Bytes from which on a link is made. */
 const LINK_BYTES = 32 * 1024
 const LAST_ASCII = 0x7f
+/** More than any event takes besides its texts and levels. */
+const EVENT_BYTES = 128
+const LEVEL_BYTES = 12
 
-/** Bytes that grow as needed and are used again. */
+/** Bytes that grow as needed and are used again; there must be {@link room} for what is written. */
 class Scratch {
   private bytes = Buffer.alloc(2 * LINK_BYTES)
   private view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length)
@@ -67,16 +70,33 @@ class Scratch {
   clear(): void {
     this.length = 0
   }
+  room(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    const larger = Buffer.alloc(Math.max(this.bytes.length * 2, this.length + more))
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
+    this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
+  }
+  byte(value: number): this {
+    this.bytes[this.length++] = value
+    return this
+  }
+  /** A price, a count, or −1 for none. */
+  int(value: number): this {
+    this.view.setInt32(this.length, value, true)
+    this.length += 4
+    return this
+  }
   number(value: number | null): this {
-    this.room(8)
     this.view.setFloat64(this.length, value ?? Number.NaN, true)
     this.length += 8
     return this
   }
+  /** Makes room itself, and for another event behind it. */
   text(value: string | null): this {
-    if (value === null) return this.number(-1)
-    this.room(8 + 3 * MAX_TEXT)
-    this.number(value.length)
+    this.room(3 * MAX_TEXT + EVENT_BYTES)
+    if (value === null) return this.int(-1)
+    this.int(value.length)
     if (value.length > MAX_TEXT) return this.encoded(value.slice(0, MAX_TEXT))
     const { bytes, length } = this
     for (let i = 0; i < value.length; i++) {
@@ -87,9 +107,11 @@ class Scratch {
     this.length = length + value.length
     return this
   }
+  /** Makes room itself, and for another event behind it. */
   levels(levels: ReadonlyArray<Level>): this {
-    this.number(levels.length)
-    for (const { price, size } of levels) this.number(price).number(size)
+    this.room(levels.length * LEVEL_BYTES + EVENT_BYTES)
+    this.int(levels.length)
+    for (const { price, size } of levels) this.int(price).number(size)
     return this
   }
   append(bytes: Uint8Array): void {
@@ -101,16 +123,18 @@ class Scratch {
     this.length += this.bytes.write(value, this.length, "utf8")
     return this
   }
-  private room(more: number): void {
-    if (this.length + more <= this.bytes.length) return
-    const larger = Buffer.alloc(Math.max(this.bytes.length * 2, this.length + more))
-    this.bytes.copy(larger, 0, 0, this.length)
-    this.bytes = larger
-    this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
-  }
 }
 
-const sideNumber = (side: Side): number => (side === "bid" ? 0 : 1)
+/** What begins each piece; of a change also its side. */
+const NUMBERED = 0
+const BID_CHANGE = 1
+const ASK_CHANGE = 2
+const BEST = 3
+const SNAPSHOT = 4
+const OTHER = 5
+const BOOK = 6
+/** Stands for a best quote that the venue did not state. */
+const UNSTATED = -2
 
 /** What is rare is written as JSON; a time of the market list counts by its milliseconds, whatever holds it. */
 const asJson = (event: MarketEvent): string =>
@@ -133,32 +157,36 @@ export const make = (remembered: Memory = memory()): EventChain => {
   }
   /** Writes the number that stands for an instrument; at first what it stands for. */
   const instrument = (kind: number, id: InstrumentId): void => {
-    const known = numbers.get(id)
-    if (known !== undefined) return void out.number(kind).number(known)
-    numbers.set(id, ++remembered.lastNumber)
-    out.number(0).text(id).number(kind).number(remembered.lastNumber)
+    let number = numbers.get(id)
+    if (number === undefined) {
+      number = ++remembered.lastNumber
+      numbers.set(id, number)
+      out.byte(NUMBERED).text(id)
+    }
+    out.byte(kind).int(number)
   }
   const write = (event: MarketEvent): void => {
+    out.room(EVENT_BYTES)
     switch (event._tag) {
       case "BookChange":
-        instrument(1, event.instrumentId)
-        out.number(sideNumber(event.side)).number(event.price).number(event.size)
-        out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
-        out.number(event.bestBid).number(event.bestAsk)
+        instrument(event.side === "bid" ? BID_CHANGE : ASK_CHANGE, event.instrumentId)
+        out.int(event.price).number(event.size).number(event.venueTime).number(event.receivedTime)
+        out.int(event.bestBid ?? UNSTATED).int(event.bestAsk ?? UNSTATED)
+        out.number(event.sequence).text(event.hash)
         return
       case "BestChanged":
-        instrument(2, event.instrumentId)
-        out.number(event.bid).number(event.bidSize).number(event.ask).number(event.askSize)
+        instrument(BEST, event.instrumentId)
+        out.int(event.bid).number(event.bidSize).int(event.ask).number(event.askSize)
         out.number(event.venueTime).number(event.receivedTime)
         return
       case "BookSnapshot":
-        instrument(3, event.instrumentId)
-        out.levels(event.bids).levels(event.asks).text(event.source)
-        out.number(event.venueTime).number(event.receivedTime).number(event.sequence).text(event.hash)
+        instrument(SNAPSHOT, event.instrumentId)
+        out.number(event.venueTime).number(event.receivedTime).number(event.sequence)
+        out.levels(event.bids).levels(event.asks).text(event.source).text(event.hash)
         return
       default: {
         const json = asJson(event)
-        out.number(4)
+        out.byte(OTHER)
         for (let at = 0; at < json.length; at += MAX_TEXT) out.text(json.slice(at, at + MAX_TEXT))
         if (event._tag === "Unsubscribed") for (const id of event.instrumentIds) numbers.delete(id)
       }
@@ -177,7 +205,8 @@ export const make = (remembered: Memory = memory()): EventChain => {
       let at = 0
       for (const { book, id, status } of entries.values()) {
         if (at++ < remembered.turn) continue
-        out.number(5).text(id).text(status)
+        out.room(EVENT_BYTES)
+        out.byte(BOOK).text(id).text(status)
         out.levels(OrderBook.levels(book, "bid")).levels(OrderBook.levels(book, "ask"))
         return close()
       }

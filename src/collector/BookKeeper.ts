@@ -26,17 +26,16 @@ import {
   isDisowned,
   isFresh,
   isLate,
-  make as makeEntry,
-  type Moment,
   momentOf,
   newerThan,
   quoteFault,
-  restart,
   type SharedLoss,
   statusOf,
   view as viewOf
 } from "./BookEntry.ts"
 import * as BookGaps from "./BookGaps.ts"
+import * as BookMembership from "./BookMembership.ts"
+import * as BookTrust from "./BookTrust.ts"
 import * as Quarantine from "./Quarantine.ts"
 
 export type { BookCounters, BookView } from "./BookEntry.ts"
@@ -124,90 +123,24 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   }
   for (const { venue } of entries.values()) useVerifier(venue)
   const verifierOf = (venue: VenueId): BookVerifier | undefined => verifiers.get(venue)
+  const push = (event: MarketEvent): void => void out.push(event)
+  const { onResync } = options
+  const trust = BookTrust.make({ doubted, counters, gaps, quarantine, push, onResync })
+  const { clearDoubt, contradicted, heal, setStatus, suspect } = trust
+  const membership = BookMembership.make({
+    entries,
+    unbuilt,
+    gaps,
+    trust,
+    quarantine,
+    onArrived: useVerifier,
+    onLeft: ({ id, venue }) => verifierOf(venue)?.forget(id)
+  })
 
   const collect = (run: () => void): Array<MarketEvent> => {
     out = []
     run()
     return out
-  }
-
-  const pushStatus = (entry: Entry, previous: BookStatus, reason: string, now: number): void => {
-    const { connection, id: instrumentId, venue } = entry
-    const status = statusOf(entry)
-    out.push({
-      _tag: "BookStatusChanged",
-      instrumentId,
-      venue,
-      connection,
-      status,
-      previous,
-      reason,
-      receivedTime: now
-    })
-  }
-
-  const setStatus = (entry: Entry, to: BookStatus, why: string, now: number): void => {
-    const kept = to === "stale" ? undefined : quarantine.reason(entry.id)
-    const [status, reason] = kept === undefined ? [to, why] : (["suspect", kept] as const)
-    if (entry.status === status && entry.reason === reason) return
-    const previous = statusOf(entry)
-    entry.status = status
-    entry.since = now
-    entry.reason = reason
-    entry.stall = undefined
-    pushStatus(entry, previous, reason, now)
-  }
-
-  const setStall = (entry: Entry, stall: Entry["stall"], now: number): void => {
-    const previous = statusOf(entry)
-    entry.stall = stall
-    pushStatus(entry, previous, stall?.reason ?? "caught up", now)
-  }
-
-  const clearDoubt = (entry: Entry): void => {
-    entry.doubt = undefined
-    doubted.delete(entry)
-  }
-
-  const contradicted = (entry: Entry, reason: string, now: number, trigger?: BookChange): void => {
-    if (entry.status !== "live") return
-    counters.mismatches++
-    suspect(entry, reason, now, trigger)
-  }
-
-  /** Ends the trust in a book; `trigger` is the change that ended it, which was applied after `lastSure`. */
-  const suspect = (entry: Entry, reason: string, now: number, trigger?: BookChange): void => {
-    clearDoubt(entry)
-    const already = awaitsSnapshot(entry)
-    entry.absent = false
-    setStatus(entry, "suspect", reason, now)
-    if (already) return
-    entry.distrust ??= reason
-    if (entry.built) {
-      entry.held = trigger === undefined ? [] : [trigger]
-      entry.lastSure = momentOf(entry)
-    }
-    askSnapshot(entry)
-  }
-
-  /** A quarantined book asks when its quarantine is over. */
-  const askSnapshot = (entry: Entry): void => {
-    if (quarantine.reason(entry.id) === undefined) options.onResync(entry.id, entry.venue)
-  }
-
-  /** The book is whole again, as the last of what it was made of shows; one that is quarantined is not trusted all the same. */
-  const heal = (entry: Entry, reason: string, shownBy: Moment): void => {
-    const now = shownBy.receivedTime
-    const isQuarantined = quarantine.reason(entry.id) !== undefined
-    if (isQuarantined && awaitsSnapshot(entry)) return
-    clearDoubt(entry)
-    entry.held = []
-    entry.absent = false
-    entry.frozen = false
-    gaps.concede(entry, now)
-    if (isQuarantined) suspect(entry, reason, now)
-    else if (entry.status !== "live") setStatus(entry, "live", reason, now)
-    entry.lastGood = BookGaps.happenedAt(shownBy)
   }
 
   const noteVerdict = (entry: Entry, verdict: Verdict, now: number): void => {
@@ -238,8 +171,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       clearDoubt(entry)
       if (entry.verifiedBy !== "digest") noteQuotes(entry, event.receivedTime)
     } else if (entry.doubt === undefined) {
-      entry.doubt = { venueTime: event.venueTime, since: event.receivedTime, why }
-      doubted.add(entry)
+      trust.doubt(entry, event, why)
     } else if (entry.doubt.venueTime !== event.venueTime) {
       contradicted(entry, why, event.receivedTime, event._tag === "BookChange" ? event : undefined)
     }
@@ -447,41 +379,6 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     }
   }
 
-  const subscribe = (id: InstrumentId, venue: VenueId, connection: string, now: number): void => {
-    let entry = entries.get(id)
-    if (entry === undefined) {
-      entry = makeEntry(id, venue, connection, now)
-      entries.set(id, entry)
-      gaps.arrive(entry)
-    } else {
-      gaps.leave(entry, now)
-      gaps.concede(entry, now)
-      if (entry.ended) entry.distrust = "the market was resolved"
-    }
-    clearDoubt(entry)
-    restart(entry, connection)
-    unbuilt.add(entry)
-    gaps.await(entry)
-    useVerifier(venue)
-    setStatus(entry, "stale", "waiting for the first snapshot", now)
-    entry.since = now
-  }
-
-  const forget = (id: InstrumentId, connection: string, now: number): void => {
-    const entry = entries.get(id)
-    // It may have moved to another connection by now, which is not asked to give it up.
-    const moved = entry?.connection !== connection && gaps.isOpen(entry?.connection ?? "")
-    if (entry === undefined || moved) return
-    gaps.leave(entry, now)
-    gaps.concede(entry, now)
-    gaps.depart(entry)
-    entries.delete(id)
-    quarantine.forget(id)
-    doubted.delete(entry)
-    unbuilt.delete(entry)
-    verifierOf(entry.venue)?.forget(id)
-  }
-
   const reject = (entry: Entry, why: string, now: number): void => {
     const begins = quarantine.rejected(entry.id, why, now)
     if (begins) counters.quarantines++
@@ -533,43 +430,22 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         return
       case "Subscribed":
         out.push(event)
-        for (const id of event.instrumentIds) subscribe(id, event.venue, event.connection, event.receivedTime)
+        membership.subscribed(event)
         return
       case "Unsubscribed":
         out.push(event)
-        for (const id of event.instrumentIds) forget(id, event.connection, event.receivedTime)
+        membership.unsubscribed(event)
         return
-      case "Disconnected": {
+      case "Disconnected":
         out.push(event)
-        gaps.disconnected(event)
-        for (const entry of entries.values()) {
-          if (entry.connection !== event.connection) continue
-          gaps.concede(entry, event.receivedTime)
-          clearDoubt(entry)
-          unbuilt.delete(entry)
-          entry.held = []
-          entry.built = false
-          entry.absent = false
-          setStatus(entry, "stale", `disconnected: ${event.reason}`, event.receivedTime)
-        }
+        membership.disconnected(event)
         return
-      }
       case "MarketListed":
         out.push(event)
         return
       case "MarketResolved":
         out.push(event)
-        for (const id of event.instrumentIds) {
-          const entry = entries.get(id)
-          if (entry === undefined) continue
-          gaps.leave(entry, event.receivedTime)
-          gaps.concede(entry, event.receivedTime)
-          clearDoubt(entry)
-          unbuilt.delete(entry)
-          quarantine.forget(id)
-          entry.ended = true
-          setStatus(entry, "stale", "the market is resolved", event.receivedTime)
-        }
+        membership.resolved(event)
     }
   }
 
@@ -597,7 +473,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
           if (now - entry.since < SNAPSHOT_GRACE) continue
           unbuilt.delete(entry)
           setStatus(entry, "suspect", "no snapshot came", now)
-          askSnapshot(entry)
+          trust.askSnapshot(entry)
         }
         for (const id of quarantine.expire(now)) {
           const entry = entries.get(id)
@@ -643,13 +519,13 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       collect(() => {
         for (const entry of entries.values()) {
           const isHit = entry.connection === connection && entry.fedBy === "stream" && entry.status === "live"
-          if (isHit && entry.stall?.reason !== reason) setStall(entry, { since: now, reason }, now)
+          if (isHit && entry.stall?.reason !== reason) trust.setStall(entry, { since: now, reason }, now)
         }
       }),
     caughtUp: (connection, now) =>
       collect(() => {
         for (const entry of entries.values()) {
-          if (entry.connection === connection && entry.stall !== undefined) setStall(entry, undefined, now)
+          if (entry.connection === connection && entry.stall !== undefined) trust.setStall(entry, undefined, now)
         }
       }),
     view: (id, limit) => {

@@ -1,5 +1,5 @@
 /** Where market events meet their readers. One interface; the in-process layer is the default. */
-import { Cause, Chunk, Context, Effect, Layer, Option, Queue, type Scope, Stream } from "effect"
+import { Chunk, Context, Effect, Layer, Mailbox, Option, type Scope, Stream } from "effect"
 import type { MarketEvent } from "../domain/MarketEvent.ts"
 
 /** Events that were applied in one turn, in order: the unit everywhere, so that costs are per batch. */
@@ -27,9 +27,14 @@ const weightOf = ({ events }: Batch): number => {
   return weight
 }
 
+interface Weighed {
+  readonly batch: Batch
+  readonly weight: number
+}
+
 /** One subscriber; what it works on still counts. */
 interface Reader {
-  readonly queue: Queue.Queue<Batch>
+  readonly mailbox: Mailbox.Mailbox<Weighed>
   batches: number
   weight: number
 }
@@ -45,6 +50,8 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
   {
     /** Hands a batch to every subscriber; waits while the slowest one is too far behind. */
     readonly publish: (batch: Batch) => Effect.Effect<void>
+    /** Waits in the same way, and only then makes the batch: in one turn with handing it on, so that what is made is told. */
+    readonly produce: (make: () => Batch) => Effect.Effect<void>
     /** Subscribes at once; the stream then yields every batch published from now on until the scope closes. */
     readonly subscribe: Effect.Effect<Stream.Stream<Batch>, never, Scope.Scope>
   }
@@ -54,46 +61,53 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
     Bus,
     Effect.gen(function* () {
       const readers = new Set<Reader>()
-      const turn = yield* Effect.makeSemaphore(1)
       const room = yield* Effect.makeLatch(true)
       const hasRoom = () => {
         for (const { batches, weight } of readers) if (batches >= MAX_BATCHES || weight >= MAX_WEIGHT) return false
         return true
       }
-      const deliver = (batch: Batch): Effect.Effect<void> =>
+      const deliver = (batch: Batch): void => {
+        if (batch.events.length === 0 && !batch.endsSegment) return
+        const weight = weightOf(batch)
+        for (const reader of readers) {
+          reader.batches++
+          reader.weight += weight
+          reader.mailbox.unsafeOffer({ batch, weight })
+        }
+      }
+      const produce = (make: () => Batch): Effect.Effect<void> =>
         Effect.suspend(() => {
           if (!hasRoom()) {
             room.unsafeClose()
-            return Effect.zipRight(room.await, deliver(batch))
+            return Effect.zipRight(room.await, produce(make))
           }
-          const weight = weightOf(batch)
-          for (const reader of readers) {
-            reader.batches++
-            reader.weight += weight
-            reader.queue.unsafeOffer(batch)
-          }
+          deliver(make())
           return Effect.void
         })
 
       const read = (reader: Reader): Stream.Stream<Batch> => {
-        const { queue } = reader
-        let taken: Chunk.Chunk<Batch> = Chunk.empty()
+        let waiting: Chunk.Chunk<Weighed> = Chunk.empty()
+        let taken: Chunk.Chunk<Weighed> = Chunk.empty()
+        const hand = (): Chunk.Chunk<Batch> => {
+          ;[taken, waiting] = Chunk.splitAt(waiting, MOST_TOGETHER)
+          return Chunk.map(taken, ({ batch }) => batch)
+        }
         const next = Effect.suspend(() => {
           reader.batches -= taken.length
-          for (const batch of taken) reader.weight -= weightOf(batch)
+          for (const { weight } of taken) reader.weight -= weight
           taken = Chunk.empty()
           room.unsafeOpen()
-          return Effect.map(Queue.takeBetween(queue, 1, MOST_TOGETHER), (chunk) => (taken = chunk))
+          if (waiting.length > 0) return Effect.succeed(hand())
+          return Effect.flatMap(reader.mailbox.takeAll, ([messages, done]) => {
+            waiting = messages
+            // The end of the subscription is the end of the stream.
+            return done ? Effect.fail(Option.none<never>()) : Effect.succeed(hand())
+          })
         })
-        // The end of the subscription is the end of the stream.
-        const orEnd = (cause: Cause.Cause<never>) =>
-          Effect.flatMap(Queue.isShutdown(queue), (isOver) =>
-            isOver && Cause.isInterrupted(cause) ? Effect.fail(Option.none<never>()) : Effect.failCause(cause)
-          )
-        return Stream.repeatEffectChunkOption(Effect.catchAllCause(next, orEnd))
+        return Stream.repeatEffectChunkOption(next)
       }
-      const open = Effect.map(Queue.unbounded<Batch>(), (queue): Reader => {
-        const reader = { queue, batches: 0, weight: 0 }
+      const open = Effect.map(Mailbox.make<Weighed>(), (mailbox): Reader => {
+        const reader = { mailbox, batches: 0, weight: 0 }
         readers.add(reader)
         return reader
       })
@@ -101,11 +115,11 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
         Effect.suspend(() => {
           readers.delete(reader)
           room.unsafeOpen()
-          return Queue.shutdown(reader.queue)
+          return reader.mailbox.shutdown
         })
       return Bus.of({
-        publish: (batch) =>
-          batch.events.length === 0 && !batch.endsSegment ? Effect.void : turn.withPermits(1)(deliver(batch)),
+        publish: (batch) => produce(() => batch),
+        produce,
         subscribe: Effect.map(Effect.acquireRelease(open, close), read)
       })
     })

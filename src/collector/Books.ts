@@ -3,7 +3,7 @@
  * bus, in that order.
  */
 import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
-import { Bus } from "../bus/Bus.ts"
+import { type Batch, Bus } from "../bus/Bus.ts"
 import { type FeedInput, type Input, told } from "../domain/Input.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { BookStatus, FeedEvent, MarketEvent } from "../domain/MarketEvent.ts"
@@ -61,29 +61,34 @@ export class Books extends Context.Tag("parallax/collector/Books")<
         const requests = yield* Queue.unbounded<ResyncRequest>()
         const onResync = (instrumentId: InstrumentId, venue: VenueId) => requests.unsafeOffer({ instrumentId, venue })
         const core = Core.make({ protocols, onResync })!
-        const turn = yield* Effect.makeSemaphore(1)
 
         /** From the tape to the bus in one piece, so that the bus has the order of the tape and misses nothing of it. */
         const take = (inputs: ReadonlyArray<Input>) =>
           Effect.suspend(() => {
-            const applied: Array<ReadonlyArray<MarketEvent>> = []
-            let ordinal = tape.last()
             let ended: Effect.Effect<void> = Effect.void
-            for (const input of inputs) {
-              ordinal = tape.append(input)
-              try {
-                applied.push(core.apply(input))
-              } catch (defect) {
-                // What was applied before it is told all the same: it lies on the tape.
-                ended = Effect.die(defect)
-                break
+            const apply = (): Batch => {
+              const applied: Array<ReadonlyArray<MarketEvent>> = []
+              let ordinal = tape.last()
+              for (const input of inputs) {
+                ordinal = tape.append(input)
+                try {
+                  applied.push(core.apply(input))
+                } catch (defect) {
+                  // What was applied before it is told all the same: it lies on the tape.
+                  ended = Effect.die(defect)
+                  break
+                }
               }
+              const events = applied.length === 1 ? applied[0]! : applied.flat()
+              const endsSegment = tape.isRotationDue()
+              if (endsSegment) tape.rotate(core.save())
+              return { events, ordinal, endsSegment }
             }
-            const events = applied.length === 1 ? applied[0]! : applied.flat()
-            const endsSegment = tape.isRotationDue()
-            if (endsSegment) tape.rotate(core.save())
-            return Effect.zipRight(bus.publish({ events, ordinal, endsSegment }), ended)
-          }).pipe(turn.withPermits(1), Effect.uninterruptible)
+            return Effect.zipRight(
+              bus.produce(apply),
+              Effect.suspend(() => ended)
+            )
+          }).pipe(Effect.uninterruptible)
         const receive = (inputs: ReadonlyArray<Input>) => Effect.zipRight(tape.room, take(inputs))
         const atOnce = (input: (receivedTime: number) => Input) =>
           Effect.flatMap(Clock.currentTimeMillis, (now) => receive([input(now)]))

@@ -1,7 +1,6 @@
-/** Reconnecting a stream that ends, with a delay that grows until the connection has proved itself. */
+/** Connecting again after a session's end, with a delay that grows until the connection has proved itself. */
 import {
   Cause,
-  Chunk,
   Duration,
   Effect,
   Option,
@@ -9,9 +8,11 @@ import {
   Schedule,
   ScheduleDecision,
   ScheduleInterval,
+  type Scope,
   Stream
 } from "effect"
 import { type DelayOptions, exponential } from "./Delay.ts"
+import { type Emit, emitting } from "./Emitting.ts"
 
 /** How a session ended, as far as the delay before the next one depends on it. */
 export interface SessionEnd {
@@ -46,48 +47,61 @@ export const backoff = (options: BackoffOptions): Schedule.Schedule<Duration.Dur
   )
 }
 
-export interface ReconnectOptions<A, E, R> {
+export interface SessionOptions<E, R> {
   readonly schedule: Schedule.Schedule<Duration.Duration, SessionEnd>
   /** Reads off the failure how the session went. */
   readonly ended: (error: E) => SessionEnd
+  /** Runs when a session failed and is closed, before the wait. */
+  readonly onEnd: (error: E, attempt: number) => Effect.Effect<unknown, never, R>
+}
+
+/**
+ * Runs `session` again each time it fails or ends, in a scope of its own, waiting as the schedule says; never ends and
+ * never fails.
+ */
+export const persistently = <E, R, R2>(
+  session: Effect.Effect<unknown, E, R>,
+  onClean: () => E,
+  { ended, onEnd, schedule }: SessionOptions<E, R2>
+): Effect.Effect<never, never, Exclude<R, Scope.Scope> | R2> =>
+  Effect.suspend(() => {
+    let attempt = 0
+    const over = (error: E) => {
+      const end = ended(error)
+      attempt = end.healthyMillis > 0 ? 1 : attempt + 1
+      return Effect.zipRight(onEnd(error, attempt), Effect.fail(end))
+    }
+    return Effect.scoped(session).pipe(
+      Effect.zipRight(Effect.failSync(onClean)),
+      // A defect is a fault of ours: it is told, and costs one connection.
+      Effect.catchAllCause((cause) =>
+        Cause.isDie(cause) && Option.isNone(Cause.failureOption(cause))
+          ? Effect.zipRight(Effect.logError("a session broke", cause), Effect.failSync(onClean))
+          : Effect.failCause(cause)
+      ),
+      Effect.catchAll(over),
+      Effect.retry(schedule),
+      Effect.orDieWith(() => new Error("the schedule of reconnects ended"))
+    )
+  })
+
+export interface ReconnectOptions<A, E, R> extends Omit<SessionOptions<E, R>, "onEnd"> {
   /** Runs when a session failed, before the wait; what it returns becomes part of the stream. */
   readonly onEnd: (error: E, attempt: number) => Effect.Effect<ReadonlyArray<A>, never, R>
 }
 
-/**
- * Runs `session` again each time it fails or ends, waiting as the schedule says; the stream itself never ends and
- * never fails. Flat in memory over any number of reconnects.
- */
+/** The same of a stream: its sessions' elements, one session after the other. */
 export const reconnecting = <A, E, R>(
   session: Stream.Stream<A, E, R>,
   onClean: () => E,
-  options: ReconnectOptions<A, E, R>
+  { ended, onEnd, schedule }: ReconnectOptions<A, E, R>
 ): Stream.Stream<A, never, R> =>
-  Stream.unwrap(
-    Effect.map(Schedule.driver(options.schedule), (driver) => {
-      let attempt = 0
-      const again = (error: E): Stream.Stream<A, never, R> => {
-        const end = options.ended(error)
-        attempt = end.healthyMillis > 0 ? 1 : attempt + 1
-        return Stream.concat(
-          Stream.unwrap(
-            Effect.map(options.onEnd(error, attempt), (items) => Stream.fromChunk(Chunk.unsafeFromArray(items)))
-          ),
-          Stream.drain(Stream.fromEffect(Effect.ignore(driver.next(end))))
-        )
-      }
-      const failing = Stream.concat(session, Stream.fail(onClean())).pipe(
-        // A defect is a fault of ours: it is told, and costs one connection.
-        Stream.catchAllCause((cause) =>
-          Cause.isDie(cause) && Option.isNone(Cause.failureOption(cause))
-            ? Stream.fromEffect(Effect.zipRight(Effect.logError("a session broke", cause), Effect.fail(onClean())))
-            : Stream.failCause(cause)
-        )
-      )
-      return Stream.repeatValue(undefined).pipe(
-        // One chunk of one element at a time, so that a session starts only when the one before it is over.
-        Stream.rechunk(1),
-        Stream.flatMap(() => Stream.catchAll(failing, again))
-      )
-    })
+  emitting(
+    (emit: Emit<A>) =>
+      persistently(Stream.runForEachChunk(session, emit), onClean, {
+        schedule,
+        ended,
+        onEnd: (error, attempt) => Effect.flatMap(onEnd(error, attempt), emit)
+      }),
+    1
   )

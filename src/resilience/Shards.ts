@@ -1,5 +1,6 @@
 /** Spreading a changing set of items over as many workers as it takes, moving as few of them as possible. */
-import { type Chunk, Effect, FiberMap, Mailbox, Queue, Stream, type SubscriptionRef } from "effect"
+import { Effect, FiberMap, Queue, Stream, type SubscriptionRef } from "effect"
+import { type Emit, emitting } from "./Emitting.ts"
 
 /** What changed for a shard that is running. */
 export interface ShardChange<Item> {
@@ -20,8 +21,8 @@ export interface ShardsOptions<Item, A, R> {
   readonly desired: SubscriptionRef.SubscriptionRef<ReadonlyArray<Item>>
   readonly id: (item: Item) => string
   readonly perShard: number
-  /** A shard's life: runs until the shard is empty, then it is interrupted. */
-  readonly run: (shard: Shard<Item>) => Stream.Stream<A, never, R>
+  /** A shard's life, in which it emits: runs until the shard is empty, then it is interrupted. */
+  readonly run: (shard: Shard<Item>, emit: Emit<A>) => Effect.Effect<void, never, R>
   /**
    * What to say beside the shard when items have left it. Without items left the shard has ended; else it is told as well,
    * by `changes`.
@@ -68,59 +69,55 @@ export const assign = <Item>(
 
 /** All shards' elements in one stream, each shard's in its own order. Shards come and go as `desired` changes. */
 export const sharded = <Item, A, R>(options: ShardsOptions<Item, A, R>): Stream.Stream<A, never, R> =>
-  Stream.unwrapScoped(
-    Effect.gen(function* () {
-      const output = yield* Mailbox.make<A>({ capacity: options.bufferSize })
-      const workers = yield* FiberMap.make<number, void, never>()
-      interface Running extends Shard<Item> {
-        readonly items: Map<string, Item>
-        readonly changes: Queue.Queue<ShardChange<Item>>
-      }
-      const shards = new Map<number, Running>()
-      const offer = (elements: Chunk.Chunk<A>) => output.offerAll(elements)
+  emitting(
+    (emit: Emit<A>) =>
+      Effect.gen(function* () {
+        const workers = yield* FiberMap.make<number, void, never>()
+        interface Running extends Shard<Item> {
+          readonly items: Map<string, Item>
+          readonly changes: Queue.Queue<ShardChange<Item>>
+        }
+        const shards = new Map<number, Running>()
 
-      const start = (index: number, items: ReadonlyArray<Item>) =>
-        Effect.gen(function* () {
-          const changes = yield* Queue.unbounded<ShardChange<Item>>()
-          const shard = { index, items: new Map(items.map((item) => [options.id(item), item])), changes }
-          shards.set(index, shard)
-          yield* FiberMap.run(workers, index, Stream.runForEachChunk(options.run(shard), offer))
-        })
+        const start = (index: number, items: ReadonlyArray<Item>) =>
+          Effect.gen(function* () {
+            const changes = yield* Queue.unbounded<ShardChange<Item>>()
+            const shard = { index, items: new Map(items.map((item) => [options.id(item), item])), changes }
+            shards.set(index, shard)
+            yield* FiberMap.run(workers, index, options.run(shard, emit))
+          })
 
-      const change = (shard: Running, { added, removed }: ShardChange<Item>) =>
-        Effect.gen(function* () {
-          for (const item of removed) shard.items.delete(options.id(item))
-          for (const item of added) shard.items.set(options.id(item), item)
-          if (shard.items.size > 0) yield* shard.changes.offer({ added, removed })
-          else {
-            shards.delete(shard.index)
-            yield* FiberMap.remove(workers, shard.index)
-          }
-          if (removed.length > 0) yield* output.offerAll(yield* options.onRemoved(shard, removed))
-        })
-
-      const follow = (items: ReadonlyArray<Item>) =>
-        Effect.gen(function* () {
-          const desired = new Map(items.map((item) => [options.id(item), item]))
-          for (const shard of shards.values()) {
-            for (const id of shard.items.keys()) {
-              const item = desired.get(id)
-              if (item !== undefined) shard.items.set(id, item)
+        const change = (shard: Running, { added, removed }: ShardChange<Item>) =>
+          Effect.gen(function* () {
+            for (const item of removed) shard.items.delete(options.id(item))
+            for (const item of added) shard.items.set(options.id(item), item)
+            if (shard.items.size > 0) yield* shard.changes.offer({ added, removed })
+            else {
+              shards.delete(shard.index)
+              yield* FiberMap.remove(workers, shard.index)
             }
-          }
-          const current = new Map([...shards].map(([index, shard]) => [index, shard.items]))
-          for (const [index, delta] of assign(current, desired, options.perShard)) {
-            const shard = shards.get(index)
-            yield* shard === undefined ? start(index, delta.added) : change(shard, delta)
-          }
-        })
+            if (removed.length > 0) yield* emit(yield* options.onRemoved(shard, removed))
+          })
 
-      yield* Effect.forkScoped(Stream.runForEach(options.desired.changes, follow))
-      // A shard has no end of its own; one that breaks must not be missed.
-      yield* FiberMap.join(workers).pipe(
-        Effect.catchAllCause((cause) => output.failCause(cause)),
-        Effect.forkScoped
-      )
-      return Mailbox.toStream(output)
-    })
+        const follow = (items: ReadonlyArray<Item>) =>
+          Effect.gen(function* () {
+            const desired = new Map(items.map((item) => [options.id(item), item]))
+            for (const shard of shards.values()) {
+              for (const id of shard.items.keys()) {
+                const item = desired.get(id)
+                if (item !== undefined) shard.items.set(id, item)
+              }
+            }
+            const current = new Map([...shards].map(([index, shard]) => [index, shard.items]))
+            for (const [index, delta] of assign(current, desired, options.perShard)) {
+              const shard = shards.get(index)
+              yield* shard === undefined ? start(index, delta.added) : change(shard, delta)
+            }
+          })
+
+        yield* Effect.forkScoped(Stream.runForEach(options.desired.changes, follow))
+        // A shard has no end of its own; one that breaks must not be missed.
+        yield* FiberMap.join(workers)
+      }),
+    options.bufferSize
   )

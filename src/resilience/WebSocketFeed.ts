@@ -1,8 +1,8 @@
 /**
- * One WebSocket connection as a pulled stream of raw frames. The only module that knows the `ws` package: the
+ * One WebSocket connection, whose raw frames are pulled. The only module that knows the `ws` package: the
  * platform's own socket can neither pause a sender that is too fast nor show why a handshake was refused.
  */
-import { Chunk, Clock, Data, Deferred, Duration, Effect, Option, type Scope, Stream } from "effect"
+import { Clock, Data, Deferred, Duration, Effect, Option, type Scope, Stream } from "effect"
 import type { IncomingMessage } from "node:http"
 import WebSocket from "ws"
 import { MemoryPressure } from "./MemoryPressure.ts"
@@ -67,7 +67,9 @@ export interface FrameBatch {
 }
 
 export interface Session {
-  /** Fails when the connection ends, whatever the reason; a close with 1000 is a failure too. */
+  /** What came, as soon as anything did. Fails when the connection ends, whatever the reason; a close with 1000 is a failure too. */
+  readonly next: Effect.Effect<FrameBatch, SocketError>
+  /** The same over and over, as a stream. */
   readonly frames: Stream.Stream<FrameBatch, SocketError>
   readonly send: (text: string) => Effect.Effect<void, SocketError>
   /** Makes the reader yield an empty batch, so that it looks at what changed besides. */
@@ -291,7 +293,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         )
       )
 
-    const take: Effect.Effect<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>> = Effect.suspend(() => {
+    const next: Effect.Effect<FrameBatch, SocketError> = Effect.suspend(() => {
       if (frames.length > 0 || woken || stalled !== undefined || caughtUp) {
         const batch = { frames, receivedTime: frames.length > 0 ? firstTime : wallTime(), stalled, caughtUp }
         frames = []
@@ -303,11 +305,11 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
           paused = false
           if (!held) socket.resume()
         }
-        return Effect.succeed(Chunk.of(batch))
+        return Effect.succeed(batch)
       }
-      if (ended !== undefined) return Effect.fail(Option.some(ended))
-      return Effect.async<Chunk.Chunk<FrameBatch>, Option.Option<SocketError>>((done) => {
-        waiting = () => done(take)
+      if (ended !== undefined) return ended
+      return Effect.async<FrameBatch, SocketError>((done) => {
+        waiting = () => done(next)
         return Effect.sync(() => (waiting = undefined))
       })
     })
@@ -368,7 +370,8 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     yield* Effect.forkScoped(Effect.forever(watch))
 
     return {
-      frames: Stream.repeatEffectChunkOption(take),
+      next,
+      frames: Stream.repeatEffect(next),
       send,
       wake: Effect.sync(() => {
         woken = true

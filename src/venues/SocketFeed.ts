@@ -2,11 +2,11 @@
  * What the feeds of all venues have in common on sockets: as many connections as the instruments need, each a stream
  * that reconnects; one gate for their handshakes; and how their ends are told.
  */
-import { Chunk, Clock, Duration, Effect, Queue, Ref, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Queue, Ref, type Scope } from "effect"
 import { type FeedInput, type Frames, told } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
 import * as ConnectGate from "../resilience/ConnectGate.ts"
-import { backoff, reconnecting } from "../resilience/Reconnect.ts"
+import { backoff, persistently } from "../resilience/Reconnect.ts"
 import { type Shard, sharded } from "../resilience/Shards.ts"
 import * as Slot from "../resilience/Slot.ts"
 import { type FrameBatch, SocketError } from "../resilience/WebSocketFeed.ts"
@@ -98,7 +98,7 @@ const abandoned = (venue: VenueId, { fed, shard, slot }: Line, receivedTime: num
 }
 
 /** What a session says, with what its line feeds noted, and what the sessions before it left unsaid. */
-const followed = (line: Line, inputs: Chunk.Chunk<FeedInput>): Chunk.Chunk<FeedInput> => {
+const followed = (line: Line, inputs: ReadonlyArray<FeedInput>): ReadonlyArray<FeedInput> => {
   let out = inputs
   for (const input of inputs) {
     if (input._tag === "Wanted") for (const one of input.instruments) line.fed.set(one.id, one)
@@ -106,11 +106,15 @@ const followed = (line: Line, inputs: Chunk.Chunk<FeedInput>): Chunk.Chunk<FeedI
       for (const id of input.event.instrumentIds) line.fed.delete(id)
     } else if (input._tag === "Opened") {
       const gone = abandoned(input.venue, line, input.receivedTime)
-      if (gone.length > 0) out = Chunk.flatMap(out, (one) => (one === input ? Chunk.make(one, ...gone) : Chunk.of(one)))
+      if (gone.length > 0) out = out.flatMap((one) => (one === input ? [one, ...gone] : [one]))
     }
   }
   return out
 }
+
+/** Hands on what a turn brought; waits while the reader is behind. */
+export type Emit = (inputs: ReadonlyArray<FeedInput>) => Effect.Effect<unknown>
+export type Session<L extends Line> = (line: L, emit: Emit) => Effect.Effect<never, SocketError, Scope.Scope>
 
 export interface SocketFeedOptions<L extends Line> {
   readonly venue: VenueId
@@ -119,7 +123,7 @@ export interface SocketFeedOptions<L extends Line> {
   /** What the venue keeps of a line besides. */
   readonly line: (line: Line) => L
   /** One connection's life: fails when it ends, whatever the reason. */
-  readonly session: (line: L) => Stream.Stream<FeedInput, SocketError>
+  readonly session: Session<L>
 }
 
 export interface SocketFeed<L extends Line> {
@@ -163,7 +167,7 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
     const lines = yield* Ref.make<ReadonlyMap<number, L>>(new Map())
     const lineOf = new WeakMap<Shard<Instrument>, Line>()
 
-    const onEnd = (line: L) => (error: SocketError, attempt: number) =>
+    const onEnd = (line: L, error: SocketError, attempt: number) =>
       Effect.gen(function* () {
         const receivedTime = yield* Clock.currentTimeMillis
         const { slot } = line
@@ -184,26 +188,25 @@ export const make = <L extends Line>(options: SocketFeedOptions<L>): Effect.Effe
           : gone
       }).pipe(Effect.annotateLogs({ venue, slot: line.slot.name, connection: line.slot.connection }))
 
-    const session = (line: L): Stream.Stream<FeedInput, SocketError> =>
-      Stream.mapChunks(options.session(line), (inputs) => followed(line, inputs))
+    const connection = (line: L, emit: Emit): Effect.Effect<never> =>
+      persistently(
+        options.session(line, (inputs) => emit(followed(line, inputs))),
+        cleanEnd,
+        {
+          schedule: backoff(BACKOFF),
+          ended: (error) => Slot.sessionEnd(line.slot, atLeast(error)),
+          onEnd: (error, attempt) => Effect.flatMap(onEnd(line, error, attempt), emit)
+        }
+      )
 
-    const connection = (line: L): Stream.Stream<FeedInput> =>
-      reconnecting(session(line), cleanEnd, {
-        schedule: backoff(BACKOFF),
-        ended: (error) => Slot.sessionEnd(line.slot, atLeast(error)),
-        onEnd: onEnd(line)
-      })
-
-    const run = (shard: Shard<Instrument>): Stream.Stream<FeedInput> =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
-          const line = options.line({ slot, shard, fed: new Map(), control: undefined })
-          lineOf.set(shard, line)
-          yield* Ref.update(lines, (all) => new Map(all).set(shard.index, line))
-          return connection(line)
-        })
-      ).pipe(Stream.ensuring(Ref.update(lines, (all) => new Map([...all].filter(([index]) => index !== shard.index)))))
+    const run = (shard: Shard<Instrument>, emit: Emit): Effect.Effect<never> =>
+      Effect.gen(function* () {
+        const slot = Slot.make(`${venue}-${shard.index}`, yield* Clock.currentTimeMillis)
+        const line = options.line({ slot, shard, fed: new Map(), control: undefined })
+        lineOf.set(shard, line)
+        yield* Ref.update(lines, (all) => new Map(all).set(shard.index, line))
+        return yield* connection(line, emit)
+      }).pipe(Effect.ensuring(Ref.update(lines, (all) => new Map([...all].filter(([index]) => index !== shard.index)))))
 
     const renewed = new Map<InstrumentId, number>()
     const replaced = new WeakMap<Line, number>()

@@ -92,11 +92,12 @@ const start = (
       id: ({ id }) => id,
       perShard,
       bufferSize,
-      run: (shard) => {
+      run: (shard, emit) => {
         shards.set(shard.index, shard)
         const begin = `${shard.index} begins with ${[...shard.items.keys()].join("")}`
         return Stream.concat(Stream.make(begin), (run ?? tellChanges)(shard)).pipe(
-          Stream.ensuring(Effect.sync(() => ended.push(shard.index)))
+          Stream.ensuring(Effect.sync(() => ended.push(shard.index))),
+          Stream.runForEachChunk(emit)
         )
       },
       onRemoved: (shard, removed) => Effect.succeed([`${shard.index} has lost ${removed.map(({ id }) => id).join("")}`])
@@ -182,13 +183,11 @@ describe("shards", () => {
         id: ({ id }) => id,
         perShard: 1,
         bufferSize: 10,
-        run: () =>
-          Stream.map(
-            Stream.rechunk(
-              Stream.iterate(1, (n) => n + 1),
-              1
-            ),
-            (n) => (made = n)
+        run: (_, emit) =>
+          Stream.iterate(1, (n) => n + 1).pipe(
+            Stream.rechunk(1),
+            Stream.map((n) => (made = n)),
+            Stream.runForEachChunk(emit)
           ),
         onRemoved: () => Effect.succeed([])
       })

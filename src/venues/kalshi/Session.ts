@@ -2,7 +2,7 @@
  * One connection's life: handshake, subscriptions, frames to events (Kalshi reference §7). It fails when the connection
  * ends, whatever the reason.
  */
-import { Chunk, Clock, Effect, Option, Queue, Stream } from "effect"
+import { Clock, Effect, Option, Queue } from "effect"
 import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument } from "../../domain/Market.ts"
 import type { FeedEvent, MarketListed } from "../../domain/MarketEvent.ts"
@@ -57,9 +57,7 @@ export interface SessionOptions {
 const tickers = (instruments: Iterable<Instrument>) =>
   Array.from(instruments, ({ venueInstrumentId }) => venueInstrumentId)
 
-export const make = (
-  options: SessionOptions
-): ((line: Line) => Stream.Stream<FeedInput, WebSocketFeed.SocketError>) => {
+export const make = (options: SessionOptions): SocketFeed.Session<Line> => {
   const { clockSkew, config, gate, markets, observers, rest, signer } = options
   const signedPath = new URL(config.ws_url).pathname
   const terms: Terms = {
@@ -116,151 +114,145 @@ export const make = (
     }).pipe(Effect.catchAll((error) => Effect.succeedSome(`and REST fails: ${error.reason}`)))
 
   /** One connection's life, a turn's frames at a time; what the venue says of subscriptions comes back when it is read. */
-  return (line: Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
-    Stream.unwrapScoped(
-      Effect.gen(function* () {
-        const { shard, slot } = line
-        /** When the connection before this one last brought anything. */
-        const lastHeard = slot.lastData
-        const connection = yield* Slot.begin(slot)
-        yield* Effect.annotateLogsScoped({ venue: KALSHI, slot: slot.name, connection })
-        const latest = new Map<string, number>()
+  return (line, emit) =>
+    Effect.gen(function* () {
+      const { shard, slot } = line
+      /** When the connection before this one last brought anything. */
+      const lastHeard = slot.lastData
+      const connection = yield* Slot.begin(slot)
+      yield* Effect.annotateLogsScoped({ venue: KALSHI, slot: slot.name, connection })
+      const latest = new Map<string, number>()
 
-        const socket = yield* gate.handshake(
-          connect({
-            url: config.ws_url,
-            openTimeout: "10 seconds",
-            maxPayload: MAX_PAYLOAD,
-            highWater: HIGH_WATER,
-            heartbeat: HEARTBEAT,
-            silence: { after: config.stale_after, probe: probe(shard, latest) }
-          })
-        )
-        const opened = yield* Clock.currentTimeMillis
-        Slot.opened(slot, opened)
-
-        // The subscriptions below cover all that the shard holds by now.
-        yield* Queue.takeAll(shard.changes)
-        const wanted = [...shard.items.values()]
-        let control: Array<FeedInput> = [
-          { _tag: "Opened", venue: KALSHI, slot: slot.name, connection, terms: { ...terms }, receivedTime: opened },
-          { _tag: "Wanted", venue: KALSHI, connection, instruments: wanted, receivedTime: opened }
-        ]
-        let fatal: WebSocketFeed.SocketError | undefined
-        const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
-          Effect.catchAll(effect, (error) => {
-            fatal ??= error
-            return socket.wake
-          })
-
-        const untold = yield* Queue.unbounded<string>()
-        const tell = Effect.gen(function* () {
-          const reason = yield* Queue.take(untold)
-          const about = { venue: KALSHI, connection, receivedTime: yield* Clock.currentTimeMillis }
-          control.push(told({ _tag: "MessageRejected", ...about, instrumentIds: [], reason }))
-          yield* socket.wake
+      const socket = yield* gate.handshake(
+        connect({
+          url: config.ws_url,
+          openTimeout: "10 seconds",
+          maxPayload: MAX_PAYLOAD,
+          highWater: HIGH_WATER,
+          heartbeat: HEARTBEAT,
+          silence: { after: config.stale_after, probe: probe(shard, latest) }
         })
-        yield* Effect.forkScoped(Effect.forever(tell))
+      )
+      const opened = yield* Clock.currentTimeMillis
+      Slot.opened(slot, opened)
 
-        const subscriptions = yield* Subscriptions.open({
-          send: socket.send,
-          wanted: () => [...shard.items.keys()],
-          lifecycle: shard.index === 1,
-          onRefused: (channel, tickers, said) => {
-            // A book without changes gets no snapshot, which shows; trades would just not come.
-            if (channel === "trade") untold.unsafeOffer(`trades of ${tickers.length} markets are missing: ${said}`)
-          }
+      // The subscriptions below cover all that the shard holds by now.
+      yield* Queue.takeAll(shard.changes)
+      const wanted = [...shard.items.values()]
+      let control: Array<FeedInput> = [
+        { _tag: "Opened", venue: KALSHI, slot: slot.name, connection, terms: { ...terms }, receivedTime: opened },
+        { _tag: "Wanted", venue: KALSHI, connection, instruments: wanted, receivedTime: opened }
+      ]
+      let fatal: WebSocketFeed.SocketError | undefined
+      const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
+        Effect.catchAll(effect, (error) => {
+          fatal ??= error
+          return socket.wake
         })
-        line.subscriptions = subscriptions
-        yield* Effect.addFinalizer(() => Effect.sync(() => (line.subscriptions = undefined)))
+
+      const untold = yield* Queue.unbounded<string>()
+      const tell = Effect.gen(function* () {
+        const reason = yield* Queue.take(untold)
+        const about = { venue: KALSHI, connection, receivedTime: yield* Clock.currentTimeMillis }
+        control.push(told({ _tag: "MessageRejected", ...about, instrumentIds: [], reason }))
         yield* socket.wake
-
-        const tasks = yield* Queue.unbounded<Effect.Effect<void, WebSocketFeed.SocketError>>()
-        yield* SocketFeed.controlled(line, {
-          renew: (instruments) => {
-            const them = tickers(instruments)
-            return Effect.asVoid(tasks.offer(Effect.zipRight(subscriptions.remove(them), subscriptions.add(them))))
-          },
-          abort: socket.abort
-        })
-        const follow = Effect.gen(function* () {
-          const { added, removed } = yield* Queue.take(shard.changes)
-          const receivedTime = yield* Clock.currentTimeMillis
-          const about = { venue: KALSHI, connection, receivedTime }
-          if (removed.length > 0)
-            control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
-          if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
-          yield* socket.wake
-          yield* tasks.offer(Effect.zipRight(subscriptions.remove(tickers(removed)), subscriptions.add(tickers(added))))
-        })
-        const listings = yield* Queue.dropping<MarketListed>(MAX_LISTINGS)
-        const lookUp = Effect.gen(function* () {
-          const listed = yield* Queue.take(listings)
-          yield* Effect.sleep(LISTING_DELAY)
-          const found = yield* Effect.option(markets.find(listed.market.venueMarketId))
-          const market = Option.getOrElse(Option.flatten(found), () => listed.market)
-          control.push(told({ ...listed, market }))
-          yield* socket.wake
-        })
-        /** What trades the socket did not bring since a time. */
-        const missed = yield* Queue.unbounded<number>()
-        const fetchMissed = Effect.gen(function* () {
-          const first = yield* Queue.take(missed)
-          yield* Effect.sleep(TRADES_DELAY)
-          const since = Math.min(first, ...(yield* Queue.takeAll(missed)))
-          const found = yield* TradeHistory.since(rest, connection, shard.items, since, "rest").pipe(
-            Effect.catchAll((error) => Effect.as(untold.offer(`trades are missing: ${error.message}`), []))
-          )
-          control.push(...found)
-          yield* socket.wake
-        })
-        if (lastHeard !== undefined) yield* missed.offer(lastHeard)
-        yield* Effect.forkScoped(Effect.forever(fetchMissed))
-        yield* Effect.forkScoped(Effect.forever(follow))
-        yield* Effect.forkScoped(Effect.forever(lookUp))
-        yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(tasks), guarded)))
-        yield* Effect.forkScoped(guarded(subscriptions.acknowledged))
-        yield* Effect.forkScoped(Effect.forever(Effect.delay(socket.wake, "1 seconds")))
-
-        /** When the socket last was known to have brought all trades. */
-        let wholeUntil = opened
-        const note = (event: FeedEvent, receivedTime: number): void => {
-          if (event._tag === "MessageRejected" && event.instrumentIds.length === 0) missed.unsafeOffer(wholeUntil)
-          if (event._tag === "Trade") wholeUntil = receivedTime
-          if (event._tag !== "BookDelta" && event._tag !== "BookSnapshot" && event._tag !== "Trade") return
-          slot.firstData ??= receivedTime
-          if (event._tag !== "BookSnapshot") {
-            latest.delete(event.instrumentId)
-            latest.set(event.instrumentId, event.venueTime)
-          }
-        }
-        observers.set(connection, {
-          tally: slot.tally,
-          onFault: yield* SocketFeed.faultLog,
-          onEvents: (out, from, receivedTime) => {
-            for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
-          },
-          onControl: (said: Control) => tasks.unsafeOffer(subscriptions.answer(said)),
-          onListing: (listed) => listings.unsafeOffer(listed)
-        })
-        yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
-
-        const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
-          const inputs = control
-          control = []
-          Slot.received(slot, batch)
-          // Without frames too: quotes are compared once they have stood for a while.
-          inputs.push(...SocketFeed.inputsOf({ venue: KALSHI, connection }, batch, true))
-          return inputs
-        }
-        return socket.frames.pipe(
-          Stream.mapChunksEffect((batches) =>
-            fatal === undefined
-              ? Effect.succeed(Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(taken)))
-              : Effect.fail(fatal)
-          ),
-          Stream.onStart(Slot.reportUp(slot))
-        )
       })
-    )
+      yield* Effect.forkScoped(Effect.forever(tell))
+
+      const subscriptions = yield* Subscriptions.open({
+        send: socket.send,
+        wanted: () => [...shard.items.keys()],
+        lifecycle: shard.index === 1,
+        onRefused: (channel, tickers, said) => {
+          // A book without changes gets no snapshot, which shows; trades would just not come.
+          if (channel === "trade") untold.unsafeOffer(`trades of ${tickers.length} markets are missing: ${said}`)
+        }
+      })
+      line.subscriptions = subscriptions
+      yield* Effect.addFinalizer(() => Effect.sync(() => (line.subscriptions = undefined)))
+      yield* socket.wake
+
+      const tasks = yield* Queue.unbounded<Effect.Effect<void, WebSocketFeed.SocketError>>()
+      yield* SocketFeed.controlled(line, {
+        renew: (instruments) => {
+          const them = tickers(instruments)
+          return Effect.asVoid(tasks.offer(Effect.zipRight(subscriptions.remove(them), subscriptions.add(them))))
+        },
+        abort: socket.abort
+      })
+      const follow = Effect.gen(function* () {
+        const { added, removed } = yield* Queue.take(shard.changes)
+        const receivedTime = yield* Clock.currentTimeMillis
+        const about = { venue: KALSHI, connection, receivedTime }
+        if (removed.length > 0)
+          control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
+        if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
+        yield* socket.wake
+        yield* tasks.offer(Effect.zipRight(subscriptions.remove(tickers(removed)), subscriptions.add(tickers(added))))
+      })
+      const listings = yield* Queue.dropping<MarketListed>(MAX_LISTINGS)
+      const lookUp = Effect.gen(function* () {
+        const listed = yield* Queue.take(listings)
+        yield* Effect.sleep(LISTING_DELAY)
+        const found = yield* Effect.option(markets.find(listed.market.venueMarketId))
+        const market = Option.getOrElse(Option.flatten(found), () => listed.market)
+        control.push(told({ ...listed, market }))
+        yield* socket.wake
+      })
+      /** What trades the socket did not bring since a time. */
+      const missed = yield* Queue.unbounded<number>()
+      const fetchMissed = Effect.gen(function* () {
+        const first = yield* Queue.take(missed)
+        yield* Effect.sleep(TRADES_DELAY)
+        const since = Math.min(first, ...(yield* Queue.takeAll(missed)))
+        const found = yield* TradeHistory.since(rest, connection, shard.items, since, "rest").pipe(
+          Effect.catchAll((error) => Effect.as(untold.offer(`trades are missing: ${error.message}`), []))
+        )
+        control.push(...found)
+        yield* socket.wake
+      })
+      if (lastHeard !== undefined) yield* missed.offer(lastHeard)
+      yield* Effect.forkScoped(Effect.forever(fetchMissed))
+      yield* Effect.forkScoped(Effect.forever(follow))
+      yield* Effect.forkScoped(Effect.forever(lookUp))
+      yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(tasks), guarded)))
+      yield* Effect.forkScoped(guarded(subscriptions.acknowledged))
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(socket.wake, "1 seconds")))
+
+      /** When the socket last was known to have brought all trades. */
+      let wholeUntil = opened
+      const note = (event: FeedEvent, receivedTime: number): void => {
+        if (event._tag === "MessageRejected" && event.instrumentIds.length === 0) missed.unsafeOffer(wholeUntil)
+        if (event._tag === "Trade") wholeUntil = receivedTime
+        if (event._tag !== "BookDelta" && event._tag !== "BookSnapshot" && event._tag !== "Trade") return
+        slot.firstData ??= receivedTime
+        if (event._tag !== "BookSnapshot") {
+          latest.delete(event.instrumentId)
+          latest.set(event.instrumentId, event.venueTime)
+        }
+      }
+      observers.set(connection, {
+        tally: slot.tally,
+        onFault: yield* SocketFeed.faultLog,
+        onEvents: (out, from, receivedTime) => {
+          for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
+        },
+        onControl: (said: Control) => tasks.unsafeOffer(subscriptions.answer(said)),
+        onListing: (listed) => listings.unsafeOffer(listed)
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
+
+      const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
+        const inputs = control
+        control = []
+        Slot.received(slot, batch)
+        // Without frames too: quotes are compared once they have stood for a while.
+        inputs.push(...SocketFeed.inputsOf({ venue: KALSHI, connection }, batch, true))
+        return inputs
+      }
+      yield* Slot.reportUp(slot)
+      return yield* Effect.forever(
+        Effect.flatMap(socket.next, (batch) => (fatal === undefined ? emit(taken(batch)) : Effect.fail(fatal)))
+      )
+    })
 }

@@ -1,5 +1,5 @@
 /** The market channel: as many sockets as the tokens need, each a stream that reconnects (Polymarket reference §5). */
-import { Array as Arr, Chunk, Clock, Effect, Option, Queue, type Scope, Stream } from "effect"
+import { Array as Arr, Clock, Effect, Option, Queue, type Scope } from "effect"
 import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
 import type { FeedEvent } from "../../domain/MarketEvent.ts"
@@ -47,92 +47,88 @@ export const make = (
     const gate = yield* SocketFeed.gate(POLYMARKET, HANDSHAKE_SPACING)
 
     /** One connection's life, a turn's frames at a time. */
-    const session = (line: SocketFeed.Line): Stream.Stream<FeedInput, WebSocketFeed.SocketError> =>
-      Stream.unwrapScoped(
-        Effect.gen(function* () {
-          const { shard, slot } = line
-          const connection = yield* Slot.begin(slot)
-          yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
-          const latest = new Map<InstrumentId, number>()
+    const session: SocketFeed.Session<SocketFeed.Line> = (line, emit) =>
+      Effect.gen(function* () {
+        const { shard, slot } = line
+        const connection = yield* Slot.begin(slot)
+        yield* Effect.annotateLogsScoped({ venue: POLYMARKET, slot: slot.name, connection })
+        const latest = new Map<InstrumentId, number>()
 
-          const socket = yield* gate.handshake(
-            WebSocketFeed.open({
-              url: config.ws_url,
-              openTimeout: "10 seconds",
-              maxPayload: MAX_PAYLOAD,
-              highWater: HIGH_WATER,
-              heartbeat: {
-                ping: "PING",
-                isReply: (frame) => frame.length === PONG.length && frame.equals(PONG),
-                every: "10 seconds",
-                timeout: "4 seconds"
-              },
-              silence: { after: config.stale_after, probe: probe(shard, latest) }
-            })
-          )
-          const opened = yield* Clock.currentTimeMillis
-          Slot.opened(slot, opened)
-
-          // The frames below cover all that the shard holds by now.
-          yield* Queue.takeAll(shard.changes)
-          const wanted = [...shard.items.values()]
-          let control: Array<FeedInput> = [
-            { _tag: "Opened", venue: POLYMARKET, slot: slot.name, connection, terms: {}, receivedTime: opened },
-            { _tag: "Wanted", venue: POLYMARKET, connection, instruments: wanted, receivedTime: opened }
-          ]
-          observers.set(connection, {
-            tally: slot.tally,
-            onFault: yield* SocketFeed.faultLog,
-            onEvents: (out, from, receivedTime) => {
-              for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
-            }
+        const socket = yield* gate.handshake(
+          WebSocketFeed.open({
+            url: config.ws_url,
+            openTimeout: "10 seconds",
+            maxPayload: MAX_PAYLOAD,
+            highWater: HIGH_WATER,
+            heartbeat: {
+              ping: "PING",
+              isReply: (frame) => frame.length === PONG.length && frame.equals(PONG),
+              every: "10 seconds",
+              timeout: "4 seconds"
+            },
+            silence: { after: config.stale_after, probe: probe(shard, latest) }
           })
-          yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
-          const note = (event: FeedEvent, receivedTime: number): void => {
-            if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") return
-            slot.firstData ??= receivedTime
-            latest.set(event.instrumentId, event.venueTime)
-          }
-          for (const [i, part] of Arr.chunksOf(tokens(wanted), IDS_PER_FRAME).entries()) {
-            yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
-          }
-          yield* socket.wake
+        )
+        const opened = yield* Clock.currentTimeMillis
+        Slot.opened(slot, opened)
 
-          const send = (frame: typeof addFrame, ids: ReadonlyArray<string>) =>
-            Effect.forEach(Arr.chunksOf(ids, IDS_PER_FRAME), (part) => socket.send(frame(part)), { discard: true })
-          yield* SocketFeed.controlled(line, {
-            // A token that is subscribed is refused as known (§5.1), so that its subscription has to end first.
-            renew: (instruments) =>
-              Effect.zipRight(send(removeFrame, tokens(instruments)), send(addFrame, tokens(instruments))),
-            abort: socket.abort
-          })
-          const follow = Effect.gen(function* () {
-            const { added, removed } = yield* Queue.take(shard.changes)
-            const receivedTime = yield* Clock.currentTimeMillis
-            const about = { venue: POLYMARKET, connection, receivedTime }
-            if (removed.length > 0)
-              control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
-            if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
-            yield* socket.wake
-            yield* send(removeFrame, tokens(removed))
-            yield* send(addFrame, tokens(added))
-          })
-          // A write that fails means a connection that ends, which the reader sees.
-          yield* Effect.forkScoped(Effect.ignore(Effect.forever(follow)))
-
-          const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
-            const inputs = control
-            control = []
-            Slot.received(slot, batch)
-            inputs.push(...SocketFeed.inputsOf({ venue: POLYMARKET, connection }, batch, false))
-            return inputs
+        // The frames below cover all that the shard holds by now.
+        yield* Queue.takeAll(shard.changes)
+        const wanted = [...shard.items.values()]
+        let control: Array<FeedInput> = [
+          { _tag: "Opened", venue: POLYMARKET, slot: slot.name, connection, terms: {}, receivedTime: opened },
+          { _tag: "Wanted", venue: POLYMARKET, connection, instruments: wanted, receivedTime: opened }
+        ]
+        observers.set(connection, {
+          tally: slot.tally,
+          onFault: yield* SocketFeed.faultLog,
+          onEvents: (out, from, receivedTime) => {
+            for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
           }
-          return socket.frames.pipe(
-            Stream.mapChunks((batches) => Chunk.unsafeFromArray(Chunk.toReadonlyArray(batches).flatMap(taken))),
-            Stream.onStart(Slot.reportUp(slot))
-          )
         })
-      )
+        yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
+        const note = (event: FeedEvent, receivedTime: number): void => {
+          if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") return
+          slot.firstData ??= receivedTime
+          latest.set(event.instrumentId, event.venueTime)
+        }
+        for (const [i, part] of Arr.chunksOf(tokens(wanted), IDS_PER_FRAME).entries()) {
+          yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
+        }
+        yield* socket.wake
+
+        const send = (frame: typeof addFrame, ids: ReadonlyArray<string>) =>
+          Effect.forEach(Arr.chunksOf(ids, IDS_PER_FRAME), (part) => socket.send(frame(part)), { discard: true })
+        yield* SocketFeed.controlled(line, {
+          // A token that is subscribed is refused as known (§5.1), so that its subscription has to end first.
+          renew: (instruments) =>
+            Effect.zipRight(send(removeFrame, tokens(instruments)), send(addFrame, tokens(instruments))),
+          abort: socket.abort
+        })
+        const follow = Effect.gen(function* () {
+          const { added, removed } = yield* Queue.take(shard.changes)
+          const receivedTime = yield* Clock.currentTimeMillis
+          const about = { venue: POLYMARKET, connection, receivedTime }
+          if (removed.length > 0)
+            control.push(told({ _tag: "Unsubscribed", ...about, instrumentIds: SocketFeed.ids(removed) }))
+          if (added.length > 0) control.push({ _tag: "Wanted", ...about, instruments: added })
+          yield* socket.wake
+          yield* send(removeFrame, tokens(removed))
+          yield* send(addFrame, tokens(added))
+        })
+        // A write that fails means a connection that ends, which the reader sees.
+        yield* Effect.forkScoped(Effect.ignore(Effect.forever(follow)))
+
+        const taken = (batch: WebSocketFeed.FrameBatch): ReadonlyArray<FeedInput> => {
+          const inputs = control
+          control = []
+          Slot.received(slot, batch)
+          inputs.push(...SocketFeed.inputsOf({ venue: POLYMARKET, connection }, batch, false))
+          return inputs
+        }
+        yield* Slot.reportUp(slot)
+        return yield* Effect.forever(Effect.flatMap(socket.next, (batch) => emit(taken(batch))))
+      })
 
     /**
      * Whether REST knows of news that a silent socket did not bring; no answer counts as bad news. Where nothing came at

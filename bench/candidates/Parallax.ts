@@ -153,18 +153,20 @@ const connect = async (setting: Setting): Promise<Session> => {
           const books = yield* Books
           const events = yield* (yield* Bus).subscribe
           const desired = yield* SubscriptionRef.make(instrumentsOf(options.listing))
-          yield* Stream.runForEach(events, (batch) => {
+          yield* Stream.runForEachChunk(events, (batches) => {
             const before = updates
-            for (const event of batch.events) {
-              if (event._tag === "BookChange") {
-                updates++
-                if (timed) applied(event.venueTime)
-              } else if (event._tag === "BestChanged") {
-                bests++
-                lastBest = event.bid
-              } else if (event._tag === "Disconnected") {
-                disconnects++
-                why = event.reason
+            for (const batch of batches) {
+              for (const event of batch.events) {
+                if (event._tag === "BookChange") {
+                  updates++
+                  if (timed) applied(event.venueTime)
+                } else if (event._tag === "BestChanged") {
+                  bests++
+                  lastBest = event.bid
+                } else if (event._tag === "Disconnected") {
+                  disconnects++
+                  why = event.reason
+                }
               }
             }
             return extra.delay > 0 ? Effect.sleep(extra.delay * (updates - before)) : Effect.void

@@ -1,5 +1,6 @@
 /** Where market events meet their readers. One interface; the in-process layer is the default. */
-import { Chunk, Context, Effect, Layer, Mailbox, Option, type Scope, Stream } from "effect"
+import { Chunk, Context, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Bell } from "../resilience/Bell.ts"
 import type { MarketEvent } from "../domain/MarketEvent.ts"
 
 /** Events that were applied in one turn, in order: the unit everywhere, so that costs are per batch. */
@@ -34,9 +35,11 @@ interface Weighed {
 
 /** One subscriber; what it works on still counts. */
 interface Reader {
-  readonly mailbox: Mailbox.Mailbox<Weighed>
+  waiting: Array<Weighed>
   batches: number
   weight: number
+  isOver: boolean
+  readonly arrived: Bell
 }
 
 /** Batches that a subscriber takes at once. */
@@ -72,7 +75,8 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
         for (const reader of readers) {
           reader.batches++
           reader.weight += weight
-          reader.mailbox.unsafeOffer({ batch, weight })
+          reader.waiting.push({ batch, weight })
+          reader.arrived.ring()
         }
       }
       const produce = (make: () => Batch): Effect.Effect<void> =>
@@ -86,36 +90,38 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
         })
 
       const read = (reader: Reader): Stream.Stream<Batch> => {
-        let waiting: Chunk.Chunk<Weighed> = Chunk.empty()
-        let taken: Chunk.Chunk<Weighed> = Chunk.empty()
-        const hand = (): Chunk.Chunk<Batch> => {
-          ;[taken, waiting] = Chunk.splitAt(waiting, MOST_TOGETHER)
-          return Chunk.map(taken, ({ batch }) => batch)
-        }
-        const next = Effect.suspend(() => {
+        let taken: ReadonlyArray<Weighed> = []
+        const next: Effect.Effect<Chunk.Chunk<Batch>, Option.Option<never>> = Effect.suspend(() => {
           reader.batches -= taken.length
           for (const { weight } of taken) reader.weight -= weight
-          taken = Chunk.empty()
+          taken = []
           room.unsafeOpen()
-          if (waiting.length > 0) return Effect.succeed(hand())
-          return Effect.flatMap(reader.mailbox.takeAll, ([messages, done]) => {
-            waiting = messages
-            // The end of the subscription is the end of the stream.
-            return done ? Effect.fail(Option.none<never>()) : Effect.succeed(hand())
-          })
+          // The end of the subscription is the end of the stream.
+          if (reader.isOver) return Effect.fail(Option.none())
+          if (reader.waiting.length === 0) return Effect.zipRight(reader.arrived.rung, next)
+          taken = reader.waiting.splice(0, MOST_TOGETHER)
+          return Effect.succeed(Chunk.unsafeFromArray(taken.map(({ batch }) => batch)))
         })
         return Stream.repeatEffectChunkOption(next)
       }
-      const open = Effect.map(Mailbox.make<Weighed>(), (mailbox): Reader => {
-        const reader = { mailbox, batches: 0, weight: 0 }
+      const open = Effect.sync(() => {
+        const reader: Reader = {
+          waiting: [],
+          batches: 0,
+          weight: 0,
+          isOver: false,
+          arrived: new Bell(() => reader.waiting.length > 0 || reader.isOver)
+        }
         readers.add(reader)
         return reader
       })
       const close = (reader: Reader) =>
-        Effect.suspend(() => {
+        Effect.sync(() => {
           readers.delete(reader)
           room.unsafeOpen()
-          return reader.mailbox.shutdown
+          reader.isOver = true
+          reader.waiting = []
+          reader.arrived.ring()
         })
       return Bus.of({
         publish: (batch) => produce(() => batch),

@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Stream, type SubscriptionRef } from "effect"
 import { Bus } from "../bus/Bus.ts"
 import type { Instrument, InstrumentId, Market, MarketId, VenueId } from "../domain/Market.ts"
+import type { MarketEvent } from "../domain/MarketEvent.ts"
 import type { Database } from "../storage/Database.ts"
 import type { MarketStore } from "../storage/MarketStore.ts"
 import type { Watch } from "../venues/Venue.ts"
@@ -33,16 +34,16 @@ const make = (watches: ReadonlyArray<Watch>) =>
     const catalogs = yield* Effect.forEach(watches, VenueCatalog.make)
     const events = yield* bus.subscribe
     // Most batches hold nothing about markets, so a batch is looked through before any effect is made of it.
-    yield* events.pipe(
-      Stream.map(({ events }) => events.filter(VenueCatalog.concerns)),
-      Stream.filter((concerned) => concerned.length > 0),
-      Stream.runForEach((concerned) =>
-        Effect.forEach(concerned, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), {
-          discard: true
-        })
-      ),
-      Effect.forkScoped
-    )
+    yield* Stream.runForEachChunk(events, (batches) => {
+      const concerned: Array<MarketEvent> = []
+      for (const { events } of batches) {
+        for (const event of events) if (VenueCatalog.concerns(event)) concerned.push(event)
+      }
+      if (concerned.length === 0) return Effect.void
+      return Effect.forEach(concerned, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), {
+        discard: true
+      })
+    }).pipe(Effect.forkScoped)
     yield* Effect.forEach(catalogs, (catalog) => catalog.run, { discard: true })
 
     const find = <A>(pick: (catalog: (typeof catalogs)[number]) => A | undefined): A | undefined => {

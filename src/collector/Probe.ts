@@ -269,12 +269,11 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
       }
 
       const events = yield* (yield* Bus).subscribe
-      yield* Stream.runForEach(events, (batch) =>
-        Effect.sync(() => {
-          const time = now()
-          for (const event of batch.events) note(event, time)
-        })
-      ).pipe(Effect.forkScoped)
+      yield* Stream.runForEachChunk(events, (batches) => {
+        const time = now()
+        for (const { events } of batches) for (const event of events) note(event, time)
+        return Effect.void
+      }).pipe(Effect.forkScoped)
       for (const venue of venues.values()) {
         yield* Effect.forkScoped(Effect.interruptible(watch(venue, rhythms.get(venue.id)!)))
       }

@@ -5,6 +5,7 @@
 import { Clock, Data, Deferred, Duration, Effect, Option, type Scope, Stream } from "effect"
 import type { IncomingMessage } from "node:http"
 import WebSocket from "ws"
+import { Bell } from "./Bell.ts"
 import { MemoryPressure } from "./MemoryPressure.ts"
 import { retryAfter } from "./RetryAfter.ts"
 
@@ -160,7 +161,8 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
     let scheduled = false
     let woken = false
     let ended: SocketError | undefined
-    let waiting: (() => void) | undefined
+    const hasNews = () => frames.length > 0 || woken || stalled !== undefined || caughtUp
+    const arrived = new Bell(() => hasNews() || ended !== undefined)
     let opened: (() => void) | undefined
     let wasOpen = false
     let received = 0
@@ -173,9 +175,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
 
     const resume = () => {
       scheduled = false
-      const resumeReader = waiting
-      waiting = undefined
-      resumeReader?.()
+      arrived.ring()
     }
     const over = yield* Deferred.make<never, SocketError>()
     const end = (error: SocketError) => {
@@ -204,7 +204,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         socket.pause()
       }
       // One wake-up for each turn of the event loop, however many frames one read delivered.
-      if (waiting !== undefined && !scheduled) {
+      if (arrived.isAwaited && !scheduled) {
         scheduled = true
         setImmediate(resume)
       }
@@ -294,7 +294,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
       )
 
     const next: Effect.Effect<FrameBatch, SocketError> = Effect.suspend(() => {
-      if (frames.length > 0 || woken || stalled !== undefined || caughtUp) {
+      if (hasNews()) {
         const batch = { frames, receivedTime: frames.length > 0 ? firstTime : wallTime(), stalled, caughtUp }
         frames = []
         bytes = 0
@@ -307,11 +307,7 @@ export const open = (options: SocketOptions): Effect.Effect<Session, SocketError
         }
         return Effect.succeed(batch)
       }
-      if (ended !== undefined) return ended
-      return Effect.async<FrameBatch, SocketError>((done) => {
-        waiting = () => done(next)
-        return Effect.sync(() => (waiting = undefined))
-      })
+      return ended ?? Effect.zipRight(arrived.rung, next)
     })
 
     const timeout = Duration.decode(heartbeat.timeout)

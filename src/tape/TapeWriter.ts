@@ -4,6 +4,7 @@
  */
 import { mkdir } from "node:fs/promises"
 import { Cause, Clock, Data, Duration, Effect, Schedule } from "effect"
+import { Bell } from "../resilience/Bell.ts"
 import type { Input } from "../domain/Input.ts"
 import * as Archive from "./Archive.ts"
 import * as Burst from "./Burst.ts"
@@ -65,7 +66,12 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     const states = new States(directory, run)
     const waiters = new Waiters()
     const burst = Burst.make(() => queue.appendedBytes, clock)
-    const work = Effect.unsafeMakeLatch(true)
+    let isIdle = false
+    const work = new Bell(() => !isIdle)
+    const stir = () => {
+      isIdle = false
+      work.ring()
+    }
     const housework = Effect.unsafeMakeLatch(true)
     let complete: Archive.Held = { segments: 0, bytes: 0 }
     /** Segments completed since it was last compressed. */
@@ -125,7 +131,8 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     yield* Effect.addFinalizer(() => pump.close)
     yield* Effect.forkScoped(Effect.forever(keepHouse))
     if (config.fsync === "second") yield* Effect.forkScoped(Effect.repeat(pump.force, Schedule.spaced("1 second")))
-    yield* Effect.forkScoped(Effect.forever(work.await.pipe(Effect.zipRight(work.close), Effect.zipRight(write))))
+    const settle = Effect.sync(() => (isIdle = true))
+    yield* Effect.forkScoped(Effect.forever(work.rung.pipe(Effect.zipRight(settle), Effect.zipRight(write))))
 
     let storedTo = 0
     const noting = Effect.unsafeMakeSemaphore(1)
@@ -145,7 +152,7 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
         const { lost } = queue
         const ordinal = queue.append(input)
         if (queue.lost > lost) TapeMetrics.lostRecords.unsafeUpdate(1, [])
-        work.unsafeOpen()
+        stir()
         return ordinal
       },
       last: () => queue.last,
@@ -159,12 +166,12 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
       requestRotation: () => queue.requestRotation(),
       rotate: (state: Uint8Array) => {
         queue.rotate(state, now())
-        work.unsafeOpen()
+        stir()
       },
       saveRowState: (ordinal: number, state: Uint8Array) => {
         if (!states.has(ordinal) && !queue.has(ordinal)) return
         states.add(ordinal, state)
-        work.unsafeOpen()
+        stir()
       },
       noteStored,
       status: Effect.sync(() => ({

@@ -71,7 +71,7 @@ const rules: ReadonlyArray<Rule> = [
     imports: ["src/domain/**", "src/resilience/**", "package.json"],
     packages: ["effect", "@effect/platform", "node"]
   },
-  { of: "src/bus/**", imports: ["src/domain/**"], packages: ["effect", "@effect/platform"] },
+  { of: "src/bus/**", imports: ["src/domain/**", "src/resilience/**"], packages: ["effect", "@effect/platform"] },
   {
     of: "src/storage/**",
     imports: ["src/domain/**", "src/resilience/**", "src/bus/**", "src/tape/**"],

@@ -123,17 +123,12 @@ export interface Watch {
    * type without a channel is itself a deviation.
    */
   readonly message: (type: string, message: unknown, now: number, isUnusable?: boolean) => void
-  /**
-   * Counts a message of which nothing but its type is known, unless it is one of those that are compared: then it does
-   * nothing and gives `false`, and the message has yet to be read and told of.
-   */
-  readonly passes: (type: string) => boolean
   /** Compares an answer that is about to be decoded with this Schema, if it is one of those that are watched. */
   readonly answer: (schema: unknown, body: unknown, now: number) => void
 }
 
 /** Of messages: watches nothing. */
-export const unwatched: Pick<Watch, "message" | "passes"> = { message: () => {}, passes: () => true }
+export const unwatched: Pick<Watch, "message"> = { message: () => {} }
 
 /** Of a frequent type, so many are compared from the start of the process, and then every n-th. */
 const ALL_OF_FIRST = 1_000
@@ -173,12 +168,6 @@ export const watch = (registry: Registry, venue: string, { answers, messages }: 
       const channel = byType.get(type)
       if (channel === undefined) registry.note(venue, type, "", "unknown", message, now)
       else look(type, channel, message, now, isUnusable)
-    },
-    passes: (type) => {
-      const channel = byType.get(type)
-      if (channel === undefined || isDue(channel)) return false
-      channel.count++
-      return true
     },
     answer: (schema, body, now) => {
       const found = bySchema.get(schema)

@@ -2,7 +2,6 @@
 import { Array as Arr, Clock, Effect, Option, Queue, type Scope } from "effect"
 import { type FeedInput, told } from "../../domain/Input.ts"
 import type { Instrument, InstrumentId } from "../../domain/Market.ts"
-import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import * as Slot from "../../resilience/Slot.ts"
 import * as WebSocketFeed from "../../resilience/WebSocketFeed.ts"
 import { type Observer, type Observers, readable } from "../Protocol.ts"
@@ -83,15 +82,19 @@ export const make = (
           tally: slot.tally,
           onFault: yield* SocketFeed.faultLog,
           onEvents: (out, from, receivedTime) => {
-            for (let i = from; i < out.length; i++) note(out[i]!, receivedTime)
+            // The books that spoke last, with their last word: a probe asks for no others.
+            const spoke: Array<InstrumentId> = []
+            for (let i = out.length - 1; i >= from && spoke.length < PROBES; i--) {
+              const event = out[i]!
+              if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") continue
+              if (spoke.includes(event.instrumentId)) continue
+              spoke.push(event.instrumentId)
+              latest.set(event.instrumentId, event.venueTime)
+            }
+            if (spoke.length > 0) slot.firstData ??= receivedTime
           }
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => observers.delete(connection)))
-        const note = (event: FeedEvent, receivedTime: number): void => {
-          if (event._tag !== "BookChange" && event._tag !== "BookSnapshot") return
-          slot.firstData ??= receivedTime
-          latest.set(event.instrumentId, event.venueTime)
-        }
         for (const [i, part] of Arr.chunksOf(tokens(wanted), IDS_PER_FRAME).entries()) {
           yield* socket.send(i === 0 ? firstFrame(part) : addFrame(part))
         }

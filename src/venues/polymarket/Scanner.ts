@@ -44,6 +44,11 @@ const CLOSE_LIST = 93
 const SPACE = 32
 const TILDE = 126
 
+/** By byte, whether it stands in a text as it is: printable ASCII, but for the quote and what escapes. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= SPACE && byte <= TILDE && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0
+)
+
 /**
  * Bytes that are expected as they are, of ASCII and at least eight of them: compared eight at a time, as numbers, which no
  * ASCII makes one that is unlike itself. The last eight may overlap those before.
@@ -156,7 +161,7 @@ export class Scanner {
   }
 
   private message(): boolean {
-    if (!this.takes(MARKET) || this.text() === undefined) return false
+    if (!this.takes(MARKET) || !this.passText()) return false
     const print = this.bytes[this.at + 2] === SPACE ? SPACED : COMPACT
     return this.takes(print.priceChanges) && this.changes(print) && this.takes(print.timestamp) && this.time(print)
   }
@@ -222,15 +227,10 @@ export class Scanner {
   /** Passes over a text of printable ASCII without escapes, up to its quote. */
   private passText(): boolean {
     const { bytes, end } = this
-    for (let at = this.at; at < end; at++) {
-      const byte = bytes[at]!
-      if (byte === QUOTE) {
-        this.at = at
-        return true
-      }
-      if (byte < SPACE || byte > TILDE || byte === BACKSLASH) return false
-    }
-    return false
+    let { at } = this
+    while (at < end && PLAIN[bytes[at]!] === 1) at++
+    this.at = at
+    return at < end && bytes[at] === QUOTE
   }
 
   /** Takes a decimal as `parseDecimal` has it, up to its quote; or {@link NONE}. */

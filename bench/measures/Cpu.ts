@@ -68,9 +68,9 @@ const run = async (bench: Bench): Promise<Finding> => {
     const { ratios, warmRatios } = result
     const measured = `${spreadText(spread(ratios))} × the floor; ${spreadText(spread(warmRatios))} × after the first third`
     const obstacle =
-      "the first third of the messages costs half as much again as later ones, until what runs for each of them is optimised, and the floor has far less to " +
-      "optimise; after that the profile is flat: reading the message takes a quarter, the book and its checks another, `ws` a sixth, " +
-      "the digest of all events and the collector of garbage a fourteenth each, and no function more than 7 %"
+      "the first third of the messages costs half as much again as later ones, until what runs for each of them is optimised; after that the " +
+      "[profile](performance/profile.md) is flat: reading the messages and the books take a fifth each, Node's sockets, `ws` and Effect a third, " +
+      "with storage a seventh goes into rows; no function takes more than 7 %"
     goals.push({ goal: text, bar, measured, holds: median(ratios) <= limit, obstacle })
   }
   goal("frame → validated → book → event with best bid and ask", `≤ ${EVENT_BAR} × the floor`, EVENT_BAR, "parallax")

@@ -3,7 +3,7 @@
  * that reconnects; one gate for their handshakes; and how their ends are told.
  */
 import { Clock, Duration, Effect, Queue, Ref, type Scope } from "effect"
-import { type FeedInput, type Frames, told } from "../domain/Input.ts"
+import { type FeedInput, type Frames, type Opened, told } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
 import * as ConnectGate from "../resilience/ConnectGate.ts"
 import { backoff, persistently } from "../resilience/Reconnect.ts"
@@ -53,6 +53,21 @@ export const controlled = (line: Line, control: Control): Effect.Effect<void, ne
     Effect.sync(() => void (line.control = control)),
     () => Effect.sync(() => (line.control = undefined))
   )
+
+/** What a line says first of a connection that is open: it is to feed all that the shard holds by now. */
+export const opening = (venue: VenueId, { shard, slot }: Line, terms: Opened["terms"]) =>
+  Effect.gen(function* () {
+    const receivedTime = yield* Clock.currentTimeMillis
+    Slot.opened(slot, receivedTime)
+    yield* Queue.takeAll(shard.changes)
+    const wanted = [...shard.items.values()]
+    const { connection } = slot
+    const inputs: Array<FeedInput> = [
+      { _tag: "Opened", venue, slot: slot.name, connection, terms, receivedTime },
+      { _tag: "Wanted", venue, connection, instruments: wanted, receivedTime }
+    ]
+    return { inputs, receivedTime, wanted }
+  })
 
 /** What a turn of a connection brought, as inputs; `frames` even where there are none but time has passed. */
 export const inputsOf = (

@@ -133,16 +133,8 @@ export const make = (options: SessionOptions): SocketFeed.Session<Line> => {
           silence: { after: config.stale_after, probe: probe(shard, latest) }
         })
       )
-      const opened = yield* Clock.currentTimeMillis
-      Slot.opened(slot, opened)
-
-      // The subscriptions below cover all that the shard holds by now.
-      yield* Queue.takeAll(shard.changes)
-      const wanted = [...shard.items.values()]
-      let control: Array<FeedInput> = [
-        { _tag: "Opened", venue: KALSHI, slot: slot.name, connection, terms: { ...terms }, receivedTime: opened },
-        { _tag: "Wanted", venue: KALSHI, connection, instruments: wanted, receivedTime: opened }
-      ]
+      const { inputs: first, receivedTime: opened } = yield* SocketFeed.opening(KALSHI, line, { ...terms })
+      let control = first
       let fatal: WebSocketFeed.SocketError | undefined
       const guarded = (effect: Effect.Effect<void, WebSocketFeed.SocketError>) =>
         Effect.catchAll(effect, (error) => {

@@ -68,16 +68,8 @@ export const make = (
             silence: { after: config.stale_after, probe: probe(shard, latest) }
           })
         )
-        const opened = yield* Clock.currentTimeMillis
-        Slot.opened(slot, opened)
-
-        // The frames below cover all that the shard holds by now.
-        yield* Queue.takeAll(shard.changes)
-        const wanted = [...shard.items.values()]
-        let control: Array<FeedInput> = [
-          { _tag: "Opened", venue: POLYMARKET, slot: slot.name, connection, terms: {}, receivedTime: opened },
-          { _tag: "Wanted", venue: POLYMARKET, connection, instruments: wanted, receivedTime: opened }
-        ]
+        const { inputs: first, wanted } = yield* SocketFeed.opening(POLYMARKET, line, {})
+        let control = first
         observers.set(connection, {
           tally: slot.tally,
           onFault: yield* SocketFeed.faultLog,

@@ -20,6 +20,8 @@ import { TapeQueue } from "./TapeQueue.ts"
 import { Waiters } from "./Waiters.ts"
 
 const MEGABYTE = 1_000_000
+/** How long records gather, unless somebody waits for them: a call to the disk costs as much for one as for many. */
+const GATHER = "10 millis"
 /** Between attempts to write to a disk that refuses: 0.1 s, doubling to 5 s, give or take a fifth. */
 const retryDelay = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
@@ -72,6 +74,16 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
       isIdle = false
       work.ring()
     }
+    let isHurried = false
+    const hurried = new Bell(() => isHurried)
+    const hurry = () => {
+      isHurried = true
+      hurried.ring()
+    }
+    const gather = Effect.zipRight(
+      Effect.raceFirst(Effect.sleep(GATHER), hurried.rung),
+      Effect.sync(() => (isHurried = false))
+    )
     const housework = Effect.unsafeMakeLatch(true)
     let complete: Archive.Held = { segments: 0, bytes: 0 }
     /** Segments completed since it was last compressed. */
@@ -132,7 +144,8 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     yield* Effect.forkScoped(Effect.forever(keepHouse))
     if (config.fsync === "second") yield* Effect.forkScoped(Effect.repeat(pump.force, Schedule.spaced("1 second")))
     const settle = Effect.sync(() => (isIdle = true))
-    yield* Effect.forkScoped(Effect.forever(work.rung.pipe(Effect.zipRight(settle), Effect.zipRight(write))))
+    const turn = work.rung.pipe(Effect.zipRight(gather), Effect.zipRight(settle), Effect.zipRight(write))
+    yield* Effect.forkScoped(Effect.forever(turn))
 
     let storedTo = 0
     const noting = Effect.unsafeMakeSemaphore(1)
@@ -160,6 +173,7 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
       room: waiters.until(() => !queue.isFull),
       flush: Effect.suspend(() => {
         const { last } = queue
+        hurry()
         return waiters.until(() => queue.refusal !== null || queue.settled >= last)
       }),
       isRotationDue: () => queue.isRotationDue,

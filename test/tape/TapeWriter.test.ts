@@ -67,6 +67,33 @@ describe("a tape", () => {
     })
   )
 
+  it.scoped("lets records gather for ten milliseconds, or until somebody waits for them", () =>
+    Effect.gen(function* () {
+      const writes: Array<number> = []
+      const counted: MakeFile = async (path) => {
+        const handle = await makeFile(path)
+        const write = async (data: Buffer, offset: number, length: number, position: number) => {
+          writes.push(length)
+          return handle.write(data, offset, length, position)
+        }
+        return { write: write as typeof handle.write, datasync: () => handle.datasync(), close: () => handle.close() }
+      }
+      const tape = yield* write(yield* temporaryDirectory, {}, counted)
+      const header = writes.length
+      for (let n = 1; n <= 5; n++) {
+        tape.append(numbered(n))
+        yield* TestClock.adjust("1 millis")
+      }
+      assert.deepStrictEqual([tape.written(), writes.length], [0, header])
+      yield* TestClock.adjust("5 millis")
+      yield* eventually(Effect.sync(() => tape.written() === 5))
+      assert.strictEqual(writes.length, header + 1)
+      tape.append(numbered(6))
+      yield* tape.flush
+      assert.deepStrictEqual([tape.written(), writes.length], [6, header + 2])
+    })
+  )
+
   it.scoped("writes what waits when it is closed", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
@@ -183,6 +210,7 @@ describe("a new segment", () => {
       assert.isTrue(Option.isNone(yield* stateUpTo(tape.run, n)))
       tape.saveRowState(n - 1, bytes("of no segment"))
       tape.saveRowState(n, bytes("rows"))
+      yield* TestClock.adjust("10 millis")
       yield* eventually(Effect.map(files(directory), (all) => all.includes(stateName(nameOf(tape.run, n)))))
       const found = Option.getOrThrow(yield* stateUpTo(tape.run, n + 5))
       assert.deepStrictEqual([found.after, String(found.derivation), String(found.rows)], [n, "state", "rows"])

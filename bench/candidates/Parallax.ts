@@ -18,7 +18,7 @@ import {
   Stream,
   SubscriptionRef
 } from "effect"
-import { Bus } from "../../src/bus/Bus.ts"
+import { type Batch, Bus } from "../../src/bus/Bus.ts"
 import { Books } from "../../src/collector/Books.ts"
 import * as Deriving from "../../src/collector/Deriving.ts"
 import type { VenueId } from "../../src/domain/Market.ts"
@@ -151,26 +151,30 @@ const connect = async (setting: Setting): Promise<Session> => {
       const reading = Layer.scopedDiscard(
         Effect.gen(function* () {
           const books = yield* Books
-          const events = yield* (yield* Bus).subscribe
+          const bus = yield* Bus
           const desired = yield* SubscriptionRef.make(instrumentsOf(options.listing))
-          yield* Stream.runForEachChunk(events, (batches) => {
-            const before = updates
-            for (const batch of batches) {
-              for (const event of batch.events) {
-                if (event._tag === "BookChange") {
-                  updates++
-                  if (timed) applied(event.venueTime)
-                } else if (event._tag === "BestChanged") {
-                  bests++
-                  lastBest = event.bid
-                } else if (event._tag === "Disconnected") {
-                  disconnects++
-                  why = event.reason
-                }
+          const see = ({ events }: Batch): void => {
+            for (const event of events) {
+              if (event._tag === "BookChange") {
+                updates++
+                if (timed) applied(event.venueTime)
+              } else if (event._tag === "BestChanged") {
+                bests++
+                lastBest = event.bid
+              } else if (event._tag === "Disconnected") {
+                disconnects++
+                why = event.reason
               }
             }
-            return extra.delay > 0 ? Effect.sleep(extra.delay * (updates - before)) : Effect.void
-          }).pipe(Effect.forkScoped)
+          }
+          if (extra.delay === 0) yield* bus.listen("the benchmark", see)
+          else {
+            yield* Stream.runForEach(yield* bus.subscribe, (batch) => {
+              const before = updates
+              see(batch)
+              return Effect.sleep(extra.delay * (updates - before))
+            }).pipe(Effect.forkScoped)
+          }
           yield* Stream.runForEachChunk(venue.feed.inputs(desired), (inputs) =>
             books.receive(Chunk.toReadonlyArray(inputs))
           ).pipe(Effect.forkScoped)

@@ -40,6 +40,13 @@ interface Reader {
   weight: number
   isOver: boolean
   readonly arrived: Bell
+  /** Without it everything does. */
+  readonly concerns: ((event: MarketEvent) => boolean) | undefined
+}
+
+interface Listener {
+  readonly who: string
+  readonly handle: (batch: Batch) => void
 }
 
 /** Batches that a subscriber takes at once. */
@@ -57,27 +64,54 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
     readonly produce: (make: () => Batch) => Effect.Effect<void>
     /** Subscribes at once; the stream then yields every batch published from now on until the scope closes. */
     readonly subscribe: Effect.Effect<Stream.Stream<Batch>, never, Scope.Scope>
+    /** The same with only the events that concern the subscriber, and only the batches that hold any. */
+    readonly subscribeTo: (
+      concerns: (event: MarketEvent) => boolean
+    ) => Effect.Effect<Stream.Stream<Batch>, never, Scope.Scope>
+    /**
+     * Calls `handle` with every batch in the turn in which it is published, until the scope closes: for what is quick and
+     * waits for nothing. What it throws is logged under the name `who`, and holds nobody up.
+     */
+    readonly listen: (who: string, handle: (batch: Batch) => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >() {
-  /** In one process, nothing lost: a subscriber that must not hold others up keeps a bounded buffer of its own. */
+  /** In one process, nothing lost: a subscriber that must not hold others up keeps a bounded buffer of its own, or listens. */
   static readonly layer: Layer.Layer<Bus> = Layer.effect(
     Bus,
     Effect.gen(function* () {
       const readers = new Set<Reader>()
+      const listeners = new Set<Listener>()
       const room = yield* Effect.makeLatch(true)
       const hasRoom = () => {
         for (const { batches, weight } of readers) if (batches >= MAX_BATCHES || weight >= MAX_WEIGHT) return false
         return true
       }
-      const deliver = (batch: Batch): void => {
-        if (batch.events.length === 0 && !batch.endsSegment) return
-        const weight = weightOf(batch)
-        for (const reader of readers) {
-          reader.batches++
-          reader.weight += weight
-          reader.waiting.push({ batch, weight })
-          reader.arrived.ring()
+      const hand = (reader: Reader, batch: Batch, weight: number): void => {
+        reader.batches++
+        reader.weight += weight
+        reader.waiting.push({ batch, weight })
+        reader.arrived.ring()
+      }
+      /** Gives what is to be logged of it. */
+      const deliver = (batch: Batch): Effect.Effect<void> => {
+        if (batch.events.length === 0 && !batch.endsSegment) return Effect.void
+        let faults: Effect.Effect<void> = Effect.void
+        for (const { handle, who } of listeners) {
+          try {
+            handle(batch)
+          } catch (fault) {
+            faults = Effect.zipRight(faults, Effect.logError(`${who} could not use an event`, fault))
+          }
         }
+        const weight = readers.size === 0 ? 0 : weightOf(batch)
+        for (const reader of readers) {
+          if (reader.concerns === undefined) hand(reader, batch, weight)
+          else {
+            const events = batch.events.filter(reader.concerns)
+            if (events.length > 0) hand(reader, { ...batch, events }, weightOf({ ...batch, events }))
+          }
+        }
+        return faults
       }
       const produce = (make: () => Batch): Effect.Effect<void> =>
         Effect.suspend(() => {
@@ -85,8 +119,7 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
             room.unsafeClose()
             return Effect.zipRight(room.await, produce(make))
           }
-          deliver(make())
-          return Effect.void
+          return deliver(make())
         })
 
       const read = (reader: Reader): Stream.Stream<Batch> => {
@@ -104,8 +137,9 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
         })
         return Stream.repeatEffectChunkOption(next)
       }
-      const open = Effect.sync(() => {
+      const open = (concerns: Reader["concerns"]) => {
         const reader: Reader = {
+          concerns,
           waiting: [],
           batches: 0,
           weight: 0,
@@ -114,7 +148,7 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
         }
         readers.add(reader)
         return reader
-      })
+      }
       const close = (reader: Reader) =>
         Effect.sync(() => {
           readers.delete(reader)
@@ -123,10 +157,30 @@ export class Bus extends Context.Tag("parallax/bus/Bus")<
           reader.waiting = []
           reader.arrived.ring()
         })
+      const subscribeTo = (concerns: Reader["concerns"]) =>
+        Effect.map(
+          Effect.acquireRelease(
+            Effect.sync(() => open(concerns)),
+            close
+          ),
+          read
+        )
       return Bus.of({
         publish: (batch) => produce(() => batch),
         produce,
-        subscribe: Effect.map(Effect.acquireRelease(open, close), read)
+        subscribe: subscribeTo(undefined),
+        subscribeTo,
+        listen: (who, handle) =>
+          Effect.asVoid(
+            Effect.acquireRelease(
+              Effect.sync(() => {
+                const listener = { who, handle }
+                listeners.add(listener)
+                return listener
+              }),
+              (listener) => Effect.sync(() => listeners.delete(listener))
+            )
+          )
       })
     })
   )

@@ -1,5 +1,5 @@
 /** A running collector seen from outside: everything that the live view, the log and the summary tell of it. */
-import { Clock, Effect, type Scope, Stream } from "effect"
+import { Clock, Effect, type Scope } from "effect"
 import type { BookStatus } from "../domain/MarketEvent.ts"
 import {
   type App,
@@ -54,14 +54,7 @@ export const make: Effect.Effect<Observer, never, App.Services | Scope.Scope> = 
   const writer = yield* EventWriter
   const start = yield* Clock.currentTimeMillis
   const activity = Activity.make()
-  const batches = yield* bus.subscribe
-  yield* Effect.forkScoped(
-    Stream.runForEachChunk(batches, (chunk) =>
-      Effect.sync(() => {
-        for (const { events } of chunk) activity.see(events)
-      })
-    )
-  )
+  yield* bus.listen("the live view", ({ events }) => activity.see(events))
   // Those that were faster than this observer.
   const early = new Set(
     (yield* feeds.connections).filter(({ state }) => state === "connected").map(({ connection }) => connection)

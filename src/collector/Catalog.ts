@@ -2,7 +2,6 @@
 import { Context, Effect, Layer, Stream, type SubscriptionRef } from "effect"
 import { Bus } from "../bus/Bus.ts"
 import type { Instrument, InstrumentId, Market, MarketId, VenueId } from "../domain/Market.ts"
-import type { MarketEvent } from "../domain/MarketEvent.ts"
 import type { Database } from "../storage/Database.ts"
 import type { MarketStore } from "../storage/MarketStore.ts"
 import type { Watch } from "../venues/Venue.ts"
@@ -32,18 +31,10 @@ const make = (watches: ReadonlyArray<Watch>) =>
   Effect.gen(function* () {
     const bus = yield* Bus
     const catalogs = yield* Effect.forEach(watches, VenueCatalog.make)
-    const events = yield* bus.subscribe
-    // Most batches hold nothing about markets, so a batch is looked through before any effect is made of it.
-    yield* Stream.runForEachChunk(events, (batches) => {
-      const concerned: Array<MarketEvent> = []
-      for (const { events } of batches) {
-        for (const event of events) if (VenueCatalog.concerns(event)) concerned.push(event)
-      }
-      if (concerned.length === 0) return Effect.void
-      return Effect.forEach(concerned, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), {
-        discard: true
-      })
-    }).pipe(Effect.forkScoped)
+    const concerned = yield* bus.subscribeTo(VenueCatalog.concerns)
+    yield* Stream.runForEach(concerned, ({ events }) =>
+      Effect.forEach(events, (event) => Effect.forEach(catalogs, (catalog) => catalog.follow(event)), { discard: true })
+    ).pipe(Effect.forkScoped)
     yield* Effect.forEach(catalogs, (catalog) => catalog.run, { discard: true })
 
     const find = <A>(pick: (catalog: (typeof catalogs)[number]) => A | undefined): A | undefined => {

@@ -9,7 +9,7 @@
  * are found as soon while there are no more of them than 30 s' worth of the venue's budget; more of them share it,
  * and each is looked at once in as many seconds as the budget takes for all.
  */
-import { Effect, Layer, Metric, Schedule, Stream } from "effect"
+import { Effect, Layer, Metric, Schedule } from "effect"
 import { Bus } from "../bus/Bus.ts"
 import type { Answer } from "../domain/Input.ts"
 import type { Instrument, InstrumentId, VenueId } from "../domain/Market.ts"
@@ -268,12 +268,11 @@ export const layer = (venues: ReadonlyMap<VenueId, Venue>): Layer.Layer<never, n
         )
       }
 
-      const events = yield* (yield* Bus).subscribe
-      yield* Stream.runForEachChunk(events, (batches) => {
+      const bus = yield* Bus
+      yield* bus.listen("the watch for frozen books", ({ events }) => {
         const time = now()
-        for (const { events } of batches) for (const event of events) note(event, time)
-        return Effect.void
-      }).pipe(Effect.forkScoped)
+        for (const event of events) note(event, time)
+      })
       for (const venue of venues.values()) {
         yield* Effect.forkScoped(Effect.interruptible(watch(venue, rhythms.get(venue.id)!)))
       }

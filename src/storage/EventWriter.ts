@@ -18,7 +18,6 @@ import * as Coverage from "./Coverage.ts"
 import type { Database, DatabaseConfig } from "./Database.ts"
 import * as FlushLoop from "./FlushLoop.ts"
 import * as FlushTransaction from "./FlushTransaction.ts"
-import * as Intake from "./Intake.ts"
 import { LiveRows } from "./LiveRows.ts"
 import { Outbox } from "./Outbox.ts"
 import { recover } from "./Recovery.ts"
@@ -147,7 +146,10 @@ export const make = (
       })
     })
 
-    const { quiet } = yield* Intake.make(bus, (batch) => live.add(batch))
+    yield* bus.listen("the writer of rows", (batch) => {
+      const [fault] = live.add(batch)
+      if (fault !== undefined) throw fault
+    })
     if (recording !== undefined) {
       const portion = Math.min(config.batch_rows, config.buffer_rows >>> 3)
       const catchingUp = catchUp({ ...recording, live, outbox, ledger, portion })
@@ -163,7 +165,6 @@ export const make = (
 
     const close = Effect.gen(function* () {
       const end = tape?.last() ?? null
-      yield* quiet
       state.closing = true
       outbox.hurry()
       const rest = Effect.gen(function* () {
@@ -200,12 +201,9 @@ export const make = (
         error: attempts.error(),
         errorLasts: attempts.errorLasts()
       })),
-      flush: Effect.zipRight(
-        quiet,
-        Effect.suspend(() => {
-          outbox.hurry()
-          return ledger.settlement(live.last)
-        })
-      )
+      flush: Effect.suspend(() => {
+        outbox.hurry()
+        return ledger.settlement(live.last)
+      })
     }
   })

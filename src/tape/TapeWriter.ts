@@ -68,22 +68,23 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     const states = new States(directory, run)
     const waiters = new Waiters()
     const burst = Burst.make(() => queue.appendedBytes, clock)
-    let isIdle = false
-    const work = new Bell(() => !isIdle)
+    let isStirred = false
+    const stirred = new Bell(() => isStirred)
     const stir = () => {
-      isIdle = false
-      work.ring()
+      isStirred = true
+      stirred.ring()
     }
-    let isHurried = false
-    const hurried = new Bell(() => isHurried)
+    let isDue = false
+    const due = new Bell(() => isDue)
     const hurry = () => {
-      isHurried = true
-      hurried.ring()
+      isDue = true
+      due.ring()
     }
-    const gather = Effect.zipRight(
-      Effect.raceFirst(Effect.sleep(GATHER), hurried.rung),
-      Effect.sync(() => (isHurried = false))
-    )
+    const gathered = Effect.sync(() => {
+      isStirred = false
+      hurry()
+    })
+    const begun = Effect.sync(() => (isDue = false))
     const housework = Effect.unsafeMakeLatch(true)
     let complete: Archive.Held = { segments: 0, bytes: 0 }
     /** Segments completed since it was last compressed. */
@@ -143,9 +144,10 @@ export const make = ({ config, directory, makeFile, program }: WriterOptions) =>
     yield* Effect.addFinalizer(() => pump.close)
     yield* Effect.forkScoped(Effect.forever(keepHouse))
     if (config.fsync === "second") yield* Effect.forkScoped(Effect.repeat(pump.force, Schedule.spaced("1 second")))
-    const settle = Effect.sync(() => (isIdle = true))
-    const turn = work.rung.pipe(Effect.zipRight(gather), Effect.zipRight(settle), Effect.zipRight(write))
-    yield* Effect.forkScoped(Effect.forever(turn))
+    yield* Effect.forkScoped(
+      Effect.forever(stirred.rung.pipe(Effect.zipRight(Effect.sleep(GATHER)), Effect.zipRight(gathered)))
+    )
+    yield* Effect.forkScoped(Effect.forever(due.rung.pipe(Effect.zipRight(begun), Effect.zipRight(write))))
 
     let storedTo = 0
     const noting = Effect.unsafeMakeSemaphore(1)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Fiber, Ref, Scope, Stream, TestClock } from "effect"
+import { Cause, Chunk, Effect, Exit, Fiber, Logger, Ref, Scope, Stream, TestClock } from "effect"
 import { type Batch, Bus, unrecorded } from "../../src/bus/Bus.ts"
 import { snapshot, trade } from "../support/Events.ts"
 
@@ -88,6 +88,67 @@ describe("Bus", () => {
       yield* Fiber.join(publisher)
     }).pipe(Effect.provide(Bus.layer))
   )
+})
+
+describe("a subscriber to some events", () => {
+  it.scoped("has these only, and is not held to account for others", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const stream = yield* bus.subscribeTo((event) => event._tag === "BookSnapshot")
+      const mixed = unrecorded([trade(1, "0.4 1"), snapshot(2, "0.4 1"), trade(3, "0.4 1")])
+      yield* Effect.forEach(upTo(5000), (n) => bus.publish(batch(n)), { discard: true })
+      yield* bus.publish(mixed)
+      yield* bus.publish(batch(4))
+      yield* bus.publish(unrecorded([snapshot(5, "0.4 1")]))
+      assert.deepStrictEqual(times(yield* Stream.runCollect(Stream.take(stream, 2))), [2, 5])
+    }).pipe(Effect.provide(Bus.layer))
+  )
+})
+
+describe("a listener", () => {
+  it.scoped("hears of every batch in the turn in which it is published, until the scope closes", () =>
+    Effect.gen(function* () {
+      const bus = yield* Bus
+      const heard: Array<number> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* bus.listen("a test", ({ events }) => heard.push(...events.map(({ receivedTime }) => receivedTime)))
+          yield* bus.publish(batch(1))
+          assert.deepStrictEqual(heard, [1])
+          yield* bus.publish(batch(2))
+          assert.deepStrictEqual(heard, [1, 2])
+        })
+      )
+      yield* bus.publish(batch(3))
+      assert.deepStrictEqual(heard, [1, 2])
+    }).pipe(Effect.provide(Bus.layer))
+  )
+
+  it.scoped("that throws is told of by name, and harms nobody else", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${Cause.pretty(cause)}`))
+    return Effect.gen(function* () {
+      const bus = yield* Bus
+      const heard: Array<number> = []
+      yield* bus.listen("a clumsy one", () => {
+        throw new Error("dropped it")
+      })
+      yield* bus.listen("a test", ({ events }) => heard.push(...events.map(({ receivedTime }) => receivedTime)))
+      const reader = yield* readAll(2)
+      yield* bus.publish(batch(1))
+      yield* bus.publish(batch(2))
+      assert.deepStrictEqual(
+        [heard, yield* Fiber.join(reader)],
+        [
+          [1, 2],
+          [1, 2]
+        ]
+      )
+      assert.lengthOf(lines, 2)
+      assert.include(lines[0], "a clumsy one could not use an event")
+      assert.include(lines[0], "dropped it")
+    }).pipe(Effect.provide([Bus.layer, Logger.replace(Logger.defaultLogger, logger)]))
+  })
 })
 
 describe("what waits for a subscriber", () => {

@@ -44,7 +44,7 @@ export const catchUp = ({ ledger, live, outbox, portion, tape, ...recording }: C
           const load = weightOf(rows)
           return Effect.zipRight(
             outbox.until(() => outbox.fits(load, HALF)),
-            Effect.sync(() => outbox.put(rows, mark, load))
+            Effect.sync(() => outbox.put(rows, mark))
           )
         },
         lose

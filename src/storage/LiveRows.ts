@@ -138,9 +138,8 @@ export class LiveRows {
     if (tape === undefined) return outbox.force(rows, mark)
     switch (this.keeping._tag) {
       case "all": {
-        const load = weightOf(rows)
-        if (!outbox.fits(load)) return this.fallBehind(before)
-        outbox.put(rows, mark, load)
+        if (!outbox.fits(weightOf(rows))) return this.fallBehind(before)
+        outbox.put(rows, mark)
         if (!this.rotationRequested && outbox.fullness >= NEARLY_FULL) {
           this.rotationRequested = true
           tape.requestRotation()

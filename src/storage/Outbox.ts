@@ -3,7 +3,7 @@ import { Effect, Metric } from "effect"
 import { overflowRow } from "./Losses.ts"
 import { type Mark, RowBuffer, type Taken } from "./RowBuffer.ts"
 import type { RowLedger } from "./RowLedger.ts"
-import { type Row, weightOf } from "./Rows.ts"
+import type { Row } from "./Rows.ts"
 
 const rowsBuffered = Metric.gauge("parallax_rows_buffered", { description: "Rows in memory that are not stored yet" })
 
@@ -65,9 +65,9 @@ export class Outbox {
     return this.buffer.fits(rows, share)
   }
 
-  /** Adds the rows of a record, which may be none, and weigh `load`. */
-  put(rows: ReadonlyArray<Row>, mark: Mark, load = weightOf(rows)): void {
-    this.buffer.push(rows, mark, load)
+  /** Adds the rows of a record, which may be none. */
+  put(rows: ReadonlyArray<Row>, mark: Mark): void {
+    this.buffer.push(rows, mark)
     this.last = Math.max(this.last, mark.ordinal)
     this.ledger.receive(rows.length)
     this.note()
@@ -88,7 +88,7 @@ export class Outbox {
     this.ledger.receive(losses.length)
     this.inFlight = taken.rows.length + losses.length
     this.position = taken.position
-    return { ...taken, rows: [...losses, ...taken.rows] }
+    return losses.length === 0 ? taken : { ...taken, rows: [...losses, ...taken.rows] }
   }
 
   /** What was taken is stored, or lost. */

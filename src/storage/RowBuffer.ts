@@ -4,7 +4,7 @@
  */
 import { type Coverage, none } from "./Coverage.ts"
 import type { Overflow } from "./Losses.ts"
-import { type Row, venueOfRow, weight, weightOf } from "./Rows.ts"
+import { type Row, venueOfRow, weight } from "./Rows.ts"
 
 /** What holds after the last row of a record. */
 export interface Mark {
@@ -36,6 +36,8 @@ const STRETCH_ROWS = 16
 
 export class RowBuffer {
   private rows: Array<Row | undefined> = []
+  /** Beside the rows, which are of many shapes: looked through without touching them. */
+  private weights: Array<number> = []
   private head = 0
   private waiting = 0
   private held = 0
@@ -71,11 +73,15 @@ export class RowBuffer {
     return load === 0 || load + weight <= this.capacity * share
   }
 
-  /** Appends the rows of one record, or of several up to that of the mark. `load` is what they weigh. */
-  push(rows: ReadonlyArray<Row>, mark: Mark, load = weightOf(rows)): void {
+  /** Appends the rows of one record, or of several up to that of the mark. */
+  push(rows: ReadonlyArray<Row>, mark: Mark): void {
     const before = this.pushed
-    for (const row of rows) this.rows.push(row)
-    this.waiting += load
+    for (const row of rows) {
+      const load = weight(row)
+      this.rows.push(row)
+      this.weights.push(load)
+      this.waiting += load
+    }
     this.pushed += rows.length
     const last = this.stretches.at(-1)
     if (last !== undefined && (last.end === this.pushed || this.pushed - last.start <= STRETCH_ROWS)) {
@@ -88,7 +94,7 @@ export class RowBuffer {
     let dropped = 0
     while (this.waiting + this.held > this.capacity && this.size > 0) {
       const row = this.rows[this.head]!
-      this.remove(1, weight(row))
+      this.remove(1, this.weights[this.head]!)
       this.lose(row)
       dropped++
     }
@@ -99,7 +105,7 @@ export class RowBuffer {
   take(limit: number): Taken {
     let [count, load] = [0, 0]
     for (; count < this.size; count++) {
-      const more = weight(this.rows[this.head + count]!)
+      const more = this.weights[this.head + count]!
       if (count > 0 && this.held + load + more > limit) break
       load += more
     }
@@ -140,6 +146,7 @@ export class RowBuffer {
     this.waiting -= load
     if (count === this.size) {
       this.rows = []
+      this.weights = []
       this.head = 0
       return
     }
@@ -147,6 +154,7 @@ export class RowBuffer {
     this.head += count
     if (this.head > 1024 && this.head * 2 > this.rows.length) {
       this.rows = this.rows.slice(this.head)
+      this.weights = this.weights.slice(this.head)
       this.head = 0
     }
   }

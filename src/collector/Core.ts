@@ -28,7 +28,7 @@ export interface Core {
 }
 
 /** Changes whenever what is remembered does: a state of another version cannot be continued. */
-const VERSION = 6
+const VERSION = 7
 
 interface State {
   readonly version: number

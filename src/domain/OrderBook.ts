@@ -82,10 +82,18 @@ const insertAt = (values: Array<number>, index: number, value: number): void => 
 /** Most books change little after their snapshot: copies take no more memory than they have levels. */
 const replaceSide = (book: OrderBook, side: Side, levels: ReadonlyArray<Level>): void => {
   const grown = empty()
-  for (const level of levels) applyChange(grown, side, level.price, level.size)
-  const [from, to] = [sideOf(grown, side), sideOf(book, side)]
-  to.prices = from.prices.slice()
-  to.sizes = from.sizes.slice()
+  const { prices, sizes } = sideOf(grown, side)
+  for (const { price, size } of levels) {
+    const last = prices[prices.length - 1]
+    // Mostly they come in our order.
+    if (size !== 0 && (last === undefined || (side === "bid" ? price > last : price < last))) {
+      prices.push(price)
+      sizes.push(size)
+    } else applyChange(grown, side, price, size)
+  }
+  const to = sideOf(book, side)
+  to.prices = prices.slice()
+  to.sizes = sizes.slice()
 }
 
 /** Replaces the whole book. Levels may come in any order; of two at one price the later counts; zeros are left out. */

@@ -5,7 +5,6 @@
 import { Either } from "effect"
 import { instrumentId, type Instrument, type InstrumentId, marketId } from "../../domain/Market.ts"
 import type { BookChange, BookSnapshot, FeedEvent } from "../../domain/MarketEvent.ts"
-import { formatDecimal } from "../../domain/Money.ts"
 import type { Watch } from "../../resilience/DriftLog.ts"
 import { array, decodeWith, Fault, isObject, type Json, object } from "../../resilience/Reading.ts"
 import { count, type Tally } from "../../resilience/Slot.ts"
@@ -23,32 +22,24 @@ import {
   text,
   time
 } from "./Reading.ts"
-import type { SnapshotProof } from "./Verifier.ts"
+import { proofOf, type SnapshotProof } from "./SnapshotProof.ts"
 import { MarketResolvedMessage, type RestBook } from "./Wire.ts"
 
-const firstKnown = <A>(said: A | null, known: A | null, fallbacks: ReadonlyArray<A>): ReadonlyArray<A> => [
-  ...new Set([said, known, ...fallbacks].filter((value): value is A => value !== null))
-]
-
-/** The very text that is kept elsewhere, where it is the same: the verifier keeps it as long as the book. */
-const shared = (said: string, known: string): string => (said === known ? known : said)
-
-/** What the verifier needs; our metadata fills in what the message leaves out, the venue's usual values come last. */
-const proofOf = (message: Json, { market, venueInstrumentId }: Instrument): SnapshotProof => {
-  const minOrderSize = market.minOrderSize === null ? null : formatDecimal(market.minOrderSize)
-  const negRisk = typeof message["neg_risk"] === "boolean" ? message["neg_risk"] : null
-  const tick = market.tickSize === null ? null : formatDecimal(market.tickSize)
-  const isDump = message["last_trade_price"] !== undefined
-  return {
-    market: shared(text(message["market"], "market"), market.venueMarketId),
-    assetId: shared(text(message["asset_id"], "asset_id"), venueInstrumentId),
-    tickSize: optionalText(message["tick_size"]) ?? (isDump ? tick : null),
-    lastTradePrice: optionalText(message["last_trade_price"]),
-    minOrderSizes: firstKnown(optionalText(message["min_order_size"]), minOrderSize, ["5"]),
-    negRisks: firstKnown(negRisk, market.negRisk, [false, true]),
-    version: optionalText(message["version"])
-  }
-}
+/** What the verifier needs. */
+const proof = (message: Json, instrument: Instrument): SnapshotProof =>
+  proofOf(
+    {
+      market: text(message["market"], "market"),
+      assetId: text(message["asset_id"], "asset_id"),
+      tickSize: optionalText(message["tick_size"]),
+      lastTradePrice: optionalText(message["last_trade_price"]),
+      minOrderSize: optionalText(message["min_order_size"]),
+      negRisk: typeof message["neg_risk"] === "boolean" ? message["neg_risk"] : null,
+      version: optionalText(message["version"]),
+      isDump: message["last_trade_price"] !== undefined
+    },
+    instrument
+  )
 
 const snapshotOf = (
   message: Json,
@@ -65,7 +56,7 @@ const snapshotOf = (
   sequence: null,
   hash: hashOf(message["hash"]),
   source,
-  proof: proofOf(message, instrument)
+  proof: proof(message, instrument)
 })
 
 /** A book from `GET /book`. */

@@ -5,8 +5,9 @@ import { unwatched, type Watch } from "../../resilience/DriftLog.ts"
 import { count } from "../../resilience/Slot.ts"
 import { type Connections, type Observer, type Observers, reading, unobserved } from "../Protocol.ts"
 import type { Protocol } from "../Venue.ts"
+import { BookScanner } from "./BookScanner.ts"
+import { ChangeScanner } from "./ChangeScanner.ts"
 import { makeDecoder, restSnapshot } from "./Normalize.ts"
-import { Scanner } from "./Scanner.ts"
 import * as Verifier from "./Verifier.ts"
 import type { RestBook } from "./Wire.ts"
 
@@ -18,6 +19,7 @@ interface State {
 const begin = (): State => ({ connections: new Map(), verifier: Verifier.memory() })
 
 const PRICE_CHANGE = "price_change"
+const BOOK = "book"
 
 /** `watch` follows the messages themselves, whoever runs their connection. */
 export const make = (
@@ -35,7 +37,8 @@ export const make = (
       reader: ({ instruments, name }) => {
         const observer = observers.get(name) ?? unobserved()
         const { tally } = observer
-        const scanner = new Scanner(instruments)
+        const changes = new ChangeScanner(instruments)
+        const books = new BookScanner(instruments)
         const decode = makeDecoder({
           connection: name,
           instrument: (assetId) => instruments.get(assetId),
@@ -45,15 +48,21 @@ export const make = (
         })
         return ({ frames, receivedTime }, out: Array<FeedEvent>) => {
           const from = out.length
-          let scanned = 0
+          let changed = 0
+          let booked = 0
           for (const frame of frames) {
             // What is read by its bytes is of the known print, member by member: there is nothing to compare.
-            if (scanner.scan(frame)) {
-              scanner.push(receivedTime, out)
-              scanned++
-            } else decode(frame.toString("utf8"), receivedTime, out)
+            if (changes.scan(frame)) {
+              changes.push(receivedTime, out)
+              changed++
+              continue
+            }
+            const found = books.read(frame, receivedTime, out)
+            if (found > 0) booked += found
+            else decode(frame.toString("utf8"), receivedTime, out)
           }
-          if (scanned > 0) count(tally.messages, PRICE_CHANGE, scanned)
+          if (changed > 0) count(tally.messages, PRICE_CHANGE, changed)
+          if (booked > 0) count(tally.messages, BOOK, booked)
           observer.onEvents(out, from, receivedTime)
         }
       },

@@ -18,18 +18,7 @@ import { complement, formatDecimal, formatFixed, type Price } from "../../domain
 import { bestPrice, type OrderBook } from "../../domain/OrderBook.ts"
 import type { BookVerifier, Judgement, Verdict } from "../Venue.ts"
 import { BookHasher, type HashContext, type Recipe } from "./BookHash.ts"
-
-/** What a snapshot says besides its levels; `null` where the frame left it out. */
-export interface SnapshotProof {
-  readonly market: string
-  readonly assetId: string
-  readonly tickSize: string | null
-  readonly lastTradePrice: string | null
-  /** Alternatives, likeliest first: the socket does not print it, and metadata may be out of date. */
-  readonly minOrderSizes: ReadonlyArray<string>
-  readonly negRisks: ReadonlyArray<boolean>
-  readonly version: string | null
-}
+import type { SnapshotProof } from "./SnapshotProof.ts"
 
 interface Pending {
   readonly hash: string
@@ -53,10 +42,11 @@ export interface MarketState {
   lastTrade: string
   /** Other prices that the last trade may have had, by what was seen of it. */
   guesses: ReadonlyArray<string>
-  readonly tokens: Map<InstrumentId, TokenState>
+  tokens: ReadonlyArray<TokenState>
 }
 
 export interface TokenState {
+  readonly id: InstrumentId
   context: HashContext
   recipe: Recipe
   book: OrderBook
@@ -93,6 +83,16 @@ const MAX_GUESSES = 8
 
 /** A last trade price as the venue prints it: three decimals, more only where the price needs them (§2.3). */
 const lexeme = (price: Price): string => formatFixed(price, 3)
+
+/** Member by member: a spread object takes more memory, as long as the book lives. */
+const contextOf = (known: HashContext, changed: Partial<HashContext>): HashContext => ({
+  market: known.market,
+  assetId: known.assetId,
+  minOrderSize: changed.minOrderSize ?? known.minOrderSize,
+  tickSize: changed.tickSize ?? known.tickSize,
+  negRisk: changed.negRisk ?? known.negRisk,
+  version: changed.version ?? known.version
+})
 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(texts)]
 
@@ -134,13 +134,14 @@ export const make = (
   const marketOf = (id: string): MarketState => {
     let market = markets.get(id)
     if (market === undefined) {
-      market = { lastTrade: "", guesses: [], tokens: new Map() }
+      market = { lastTrade: "", guesses: [], tokens: [] }
       markets.set(id, market)
     }
     return market
   }
 
-  const settle = (id: InstrumentId, token: TokenState, pending: Pending | undefined): void => {
+  const settle = (token: TokenState, pending: Pending | undefined): void => {
+    const { id } = token
     if (token.due !== undefined) {
       token.due = undefined
       dueTokens.delete(id)
@@ -183,33 +184,33 @@ export const make = (
   const kindOf = (token: TokenState, time: number): "batch" | "tie" => (time === token.snapshotTime ? "tie" : "batch")
 
   /** Hashes a book that was put off; whether that proves it. What it does not prove is pending from now on. */
-  const catchUp = (id: InstrumentId, token: TokenState, { hash, since, time }: Due): boolean => {
+  const catchUp = (token: TokenState, { hash, since, time }: Due): boolean => {
     const isProved = reproduces(token, hash, time)
-    settle(id, token, isProved ? undefined : { hash, time, since, kind: kindOf(token, time) })
+    settle(token, isProved ? undefined : { hash, time, since, kind: kindOf(token, time) })
     return isProved
   }
 
   /** What was put off was hashed by the venue with what is known of the market now, and is about to change. */
   const catchUpAll = (market: MarketState, except?: TokenState): void => {
-    for (const [id, token] of market.tokens) {
-      if (token.due !== undefined && token !== except) catchUp(id, token, token.due)
+    for (const token of market.tokens) {
+      if (token.due !== undefined && token !== except) catchUp(token, token.due)
     }
   }
 
   /** A trade changes the books of both tokens, so that the other one has to follow. */
   const expectOthers = (token: TokenState, time: number, now: number): void => {
-    for (const [id, other] of token.market.tokens) {
+    for (const other of token.market.tokens) {
       if (other === token || other.time >= time) continue
       other.owed = { time, since: other.owed?.since ?? now }
-      owingTokens.set(id, other)
+      owingTokens.set(other.id, other)
     }
   }
 
-  const remember = (id: InstrumentId, token: TokenState, time: number): void => {
+  const remember = (token: TokenState, time: number): void => {
     token.time = time
     if (token.owed !== undefined && time >= token.owed.time) {
       token.owed = undefined
-      owingTokens.delete(id)
+      owingTokens.delete(token.id)
     }
     token.bestBid = bestPrice(token.book, "bid")
     token.bestAsk = bestPrice(token.book, "ask")
@@ -226,7 +227,7 @@ export const make = (
       for (const minOrderSize of recipe === "current" ? proof.minOrderSizes : [""]) {
         for (const negRisk of recipe === "current" ? proof.negRisks : [false]) {
           token.recipe = recipe
-          token.context = { ...token.context, minOrderSize, negRisk }
+          token.context = contextOf(token.context, { minOrderSize, negRisk })
           if (reproduces(token, event.hash ?? "", event.venueTime)) return true
         }
       }
@@ -242,9 +243,10 @@ export const make = (
     let token = tokens.get(event.instrumentId)
     const known = token !== undefined && token.recipe !== "unknown"
     if (token === undefined) {
-      const context = { market: proof.market, assetId: proof.assetId, minOrderSize: "", tickSize: "", negRisk: false }
+      const { assetId, market: marketId } = proof
       token = {
-        context: { ...context, version: null },
+        id: event.instrumentId,
+        context: { market: marketId, assetId, minOrderSize: "", tickSize: "", negRisk: false, version: null },
         recipe: "unknown",
         book,
         snapshotTime: 0,
@@ -257,24 +259,24 @@ export const make = (
         market
       }
       tokens.set(event.instrumentId, token)
-      market.tokens.set(event.instrumentId, token)
+      // A list that grows by itself keeps room for more, for as long as the market lives.
+      market.tokens = [...market.tokens, token]
     }
     catchUpAll(market, token)
     token.book = book
     token.snapshotTime = event.venueTime
-    token.context = {
-      ...token.context,
+    token.context = contextOf(token.context, {
       tickSize: proof.tickSize ?? token.context.tickSize,
       version: proof.version ?? token.context.version
-    }
-    settle(event.instrumentId, token, undefined)
+    })
+    settle(token, undefined)
 
     if (proof.lastTradePrice === null && known) {
       const guesses = tradedPrices(token)
-      remember(event.instrumentId, token, event.venueTime)
+      remember(token, event.venueTime)
       expectOthers(token, event.venueTime, event.receivedTime)
       if (reproduces(token, event.hash, event.venueTime, guesses)) return "verified"
-      settle(event.instrumentId, token, {
+      settle(token, {
         hash: event.hash,
         time: event.venueTime,
         since: event.receivedTime,
@@ -286,7 +288,7 @@ export const make = (
       market.lastTrade = proof.lastTradePrice
       market.guesses = []
     }
-    remember(event.instrumentId, token, event.venueTime)
+    remember(token, event.venueTime)
     return recognise(event, proof, token) ? "verified" : "unverifiable"
   }
 
@@ -294,7 +296,7 @@ export const make = (
     const token = tokens.get(event.instrumentId)
     if (token === undefined || event.hash === null || token.recipe === "unknown") return "unverifiable"
     const { hash, venueTime: time, receivedTime, instrumentId: id } = event
-    remember(id, token, time)
+    remember(token, time)
     const before = token.pending
     const due = token.due
     const isSameDue = due !== undefined && due.time === time && (due.hash === hash || time === token.snapshotTime)
@@ -313,11 +315,11 @@ export const make = (
       return "deferred"
     }
     if (reproduces(token, hash, time)) {
-      settle(id, token, undefined)
+      settle(token, undefined)
       return "verified"
     }
     if (before?.kind === "trade") {
-      settle(id, token, { ...before, hash, time })
+      settle(token, { ...before, hash, time })
       return "pending"
     }
     const sameRun = before !== undefined && before.hash === hash && before.time === time
@@ -325,12 +327,12 @@ export const make = (
     // bring the state back to it), so its hash proves nothing until the clock moves on.
     const kind = kindOf(token, time)
     if (before !== undefined && !sameRun && before.kind === "batch" && kind === "batch") {
-      settle(id, token, undefined)
+      settle(token, undefined)
       return "mismatch"
     }
     const since =
       before !== undefined && (sameRun || (kind === "tie" && before.kind === "tie")) ? before.since : dueSince
-    settle(id, token, { hash, time, since, kind })
+    settle(token, { hash, time, since, kind })
     return "pending"
   }
 
@@ -341,9 +343,9 @@ export const make = (
     // One order that sweeps several levels prints a trade for each; the hash holds the price of one of them.
     const printed = [lexeme(event.price), lexeme(complement(event.price))]
     market.guesses = unique([...printed, ...market.guesses]).slice(0, MAX_GUESSES)
-    for (const [id, token] of market.tokens) {
+    for (const token of market.tokens) {
       const { pending } = token
-      if (pending !== undefined && reproduces(token, pending.hash, pending.time)) settle(id, token, undefined)
+      if (pending !== undefined && reproduces(token, pending.hash, pending.time)) settle(token, undefined)
     }
   }
 
@@ -360,8 +362,8 @@ export const make = (
         case "TickSizeChange": {
           const token = tokens.get(event.instrumentId)
           if (token !== undefined) {
-            if (token.due !== undefined) catchUp(event.instrumentId, token, token.due)
-            token.context = { ...token.context, tickSize: formatDecimal(event.tickSize) }
+            if (token.due !== undefined) catchUp(token, token.due)
+            token.context = contextOf(token.context, { tickSize: formatDecimal(event.tickSize) })
           }
           return "unverifiable"
         }
@@ -375,7 +377,7 @@ export const make = (
       for (const [instrumentId, token] of dueTokens) {
         if (levels <= 0) break
         levels -= costOf(token)
-        if (catchUp(instrumentId, token, token.due!)) judged.push({ instrumentId, why: undefined })
+        if (catchUp(token, token.due!)) judged.push({ instrumentId, why: undefined })
       }
       for (const [instrumentId, token] of pendingTokens) {
         const { hash, kind, since, time } = token.pending!
@@ -383,7 +385,7 @@ export const make = (
         if (!reproduces(token, hash, time)) {
           judged.push({ instrumentId, why: `the book does not hash to ${hash.slice(0, 8)}… as the venue says` })
         }
-        settle(instrumentId, token, undefined)
+        settle(token, undefined)
       }
       for (const [instrumentId, token] of owingTokens) {
         if (now - token.owed!.since < TRADE_GRACE) continue
@@ -398,10 +400,11 @@ export const make = (
       const token = tokens.get(instrumentId)
       if (token === undefined) return
       tokens.delete(instrumentId)
-      settle(instrumentId, token, undefined)
+      settle(token, undefined)
       owingTokens.delete(instrumentId)
-      token.market.tokens.delete(instrumentId)
-      if (token.market.tokens.size === 0) markets.delete(token.context.market)
+      const { market } = token
+      market.tokens = market.tokens.filter((one) => one !== token)
+      if (market.tokens.length === 0) markets.delete(token.context.market)
     }
   }
 }

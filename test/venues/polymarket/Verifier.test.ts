@@ -4,6 +4,7 @@ import { FastCheck as fc } from "effect"
 import type { InstrumentId } from "../../../src/domain/Market.ts"
 import { complement, formatDecimal } from "../../../src/domain/Money.ts"
 import * as OrderBook from "../../../src/domain/OrderBook.ts"
+import type { SnapshotProof } from "../../../src/venues/polymarket/SnapshotProof.ts"
 import * as Verifier from "../../../src/venues/polymarket/Verifier.ts"
 import type { Verdict } from "../../../src/venues/Venue.ts"
 import { change, id, levels, other, snapshot, tickSize, trade } from "../../support/Events.ts"
@@ -71,7 +72,7 @@ const makeMarket = (options: { readonly recipe?: "current" | "legacy" | "other";
         minOrderSizes: kind === "rest" ? ["5"] : ["15", "5"],
         negRisks: kind === "rest" ? [true] : [false, true],
         version: kind === "trade" ? null : (options.version ?? null)
-      } satisfies Verifier.SnapshotProof
+      } satisfies SnapshotProof
     })
   }
 }

@@ -5,37 +5,31 @@ import type { FeedEvent } from "../../../src/domain/MarketEvent.ts"
 import { watch } from "../../../src/resilience/DriftLog.ts"
 import { makeTally } from "../../../src/resilience/Slot.ts"
 import * as PolymarketFrames from "../../../src/simulator/PolymarketFrames.ts"
-import { makeDecoder } from "../../../src/venues/polymarket/Normalize.ts"
 import * as Protocol from "../../../src/venues/polymarket/Protocol.ts"
 import { POLYMARKET } from "../../../src/venues/polymarket/Reading.ts"
-import { Scanner } from "../../../src/venues/polymarket/Scanner.ts"
+import { ChangeScanner } from "../../../src/venues/polymarket/ChangeScanner.ts"
 import { channels } from "../../../src/venues/polymarket/Watched.ts"
 import { instrument, market } from "../../support/Events.ts"
 import { haveRecordings, json, lines } from "../../support/Recordings.ts"
-
-const M = "0xabc123"
-const one = { ...market("m"), venueMarketId: M }
-const instruments = new Map(one.outcomes.map((outcome, i) => [outcome.venueInstrumentId, instrument(one, i)]))
-const T = 1_790_766_981_628
-
-/** What the frame is read as by JSON, and what besides was counted. */
-const byJson = (frame: Buffer, of = instruments) => {
-  const tally = makeTally()
-  const out: Array<FeedEvent> = []
-  const decode = makeDecoder({
-    connection: "c",
-    instrument: (token) => of.get(token),
-    instruments: () => of.values(),
-    tally,
-    onFault: () => {}
-  })
-  decode(frame.toString("utf8"), T, out)
-  return { out, messages: [...tally.messages], errors: [...tally.errors] }
-}
+import {
+  byJson,
+  decimal,
+  deviations,
+  edited,
+  hex,
+  instruments,
+  M,
+  members,
+  one,
+  print,
+  spacing,
+  T,
+  value
+} from "./Scanning.ts"
 
 /** The same by bytes, or nothing where that is not known. */
 const byBytes = (frame: Buffer, of = instruments): ReadonlyArray<FeedEvent> | undefined => {
-  const scanner = new Scanner(of)
+  const scanner = new ChangeScanner(of)
   const out: Array<FeedEvent> = []
   // A scanner that has read another frame before reads this one as if it had not.
   scanner.scan(Buffer.from(price_change([{ ...entry, asset_id: "222", best_bid: "0.1" }])))
@@ -44,20 +38,12 @@ const byBytes = (frame: Buffer, of = instruments): ReadonlyArray<FeedEvent> | un
   return out
 }
 
-/** Where a message deviates from what is known of its type. */
-const deviations = (frame: Buffer): ReadonlyArray<string> => {
-  const noted: Array<string> = []
-  const note = (_: string, channel: string, path: string, kind: string) => noted.push(`${channel} ${kind} ${path}`)
-  watch({ note, list: () => [] }, "v", channels).message("price_change", JSON.parse(frame.toString("utf8")), T)
-  return noted
-}
-
 /** Whether bytes and JSON agree, and there is nothing new in it; whether bytes sufficed. */
 const agree = (frame: Buffer, of = instruments): boolean => {
   const found = byBytes(frame, of)
   if (found === undefined) return false
   assert.deepStrictEqual(byJson(frame, of), { out: [...found], messages: [["price_change", 1]], errors: [] })
-  assert.deepStrictEqual(deviations(frame), [])
+  assert.deepStrictEqual(deviations(frame, "price_change"), [])
   return true
 }
 
@@ -162,59 +148,6 @@ describe("a price change", () => {
   })
 })
 
-/** Decimals and what is nearly one. */
-const decimal = fc.oneof(
-  { weight: 60, arbitrary: fc.integer({ min: 1, max: 999_999 }).map((n) => String(n / 1_000_000)) },
-  { weight: 3, arbitrary: fc.tuple(fc.nat(), fc.nat(999_999)).map(([a, b]) => `${a}.${b}`) },
-  fc.constantFrom(
-    "0",
-    "1",
-    "",
-    ".",
-    ".5",
-    "5.",
-    "00.500",
-    "0.1234567",
-    "0.12345600",
-    "1e-2",
-    "-0.5",
-    "+0.5",
-    " 0.5",
-    "NaN"
-  ),
-  fc.constantFrom("9007199254.740991", "9007199254.740992", "99999999999999999999", "0.5\\u0030", "０.5"),
-  fc.maxSafeNat().map(String)
-)
-const someText = fc.oneof(fc.string({ maxLength: 50 }), fc.string({ unit: "binary", maxLength: 10 }))
-const value = (usual: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
-  fc.oneof(
-    { weight: 120, arbitrary: usual },
-    { weight: 1, arbitrary: fc.constantFrom(null, true, 0.41, 5, [], {}, undefined) },
-    { weight: 1, arbitrary: someText }
-  )
-const members = (
-  fields: Record<string, fc.Arbitrary<unknown>>
-): fc.Arbitrary<ReadonlyArray<readonly [string, unknown]>> => {
-  const entries = Object.entries(fields).map(([key, arbitrary]) => arbitrary.map((drawn) => [key, drawn] as const))
-  const all = fc.tuple(...entries) as fc.Arbitrary<ReadonlyArray<readonly [string, unknown]>>
-  const odd = fc.tuple(fc.constantFrom("novelty", "__proto__", "constructor", "price", "hash", "market", ""), someText)
-  return fc.oneof(
-    { weight: 12, arbitrary: all },
-    { weight: 2, arbitrary: all.chain((list) => fc.shuffledSubarray([...list], { minLength: list.length })) },
-    { weight: 1, arbitrary: all.chain((list) => fc.shuffledSubarray([...list])) },
-    { weight: 1, arbitrary: fc.tuple(all, odd).map(([list, more]) => [...list, more]) }
-  )
-}
-/** Prints members as they are, twice ones too, with the venue's spacing or another. */
-const print = (list: ReadonlyArray<readonly [string, unknown]>, comma: string, colon: string): string =>
-  `{${list
-    .map(
-      ([key, drawn]) =>
-        `${JSON.stringify(key)}${colon}${typeof drawn === "string" && drawn.startsWith("[{") ? drawn : JSON.stringify(drawn ?? null)}`
-    )
-    .join(comma)}}`
-
-const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 40, maxLength: 40 })
 const change = members({
   asset_id: value(fc.constantFrom("111", "222", "999")),
   price: value(decimal),
@@ -224,11 +157,6 @@ const change = members({
   best_bid: value(decimal),
   best_ask: value(decimal)
 })
-const spacing = fc.oneof(
-  { weight: 8, arbitrary: fc.constant([", ", ":"] as const) },
-  { weight: 3, arbitrary: fc.constantFrom([",", ":"] as const, [", ", ": "] as const) },
-  { weight: 1, arbitrary: fc.constantFrom([" ,", ":"] as const, [",\n", ":"] as const, [",", " : "] as const) }
-)
 const frameText = spacing.chain(([comma, colon]) =>
   fc
     .array(change, { maxLength: 3 })
@@ -259,23 +187,9 @@ describe("any frame", () => {
 
   it("of the venue with a few bytes changed, added or gone", () => {
     const whole = Buffer.from(price_change([entry, mirrored]))
-    const edit = fc.record({
-      at: fc.nat(whole.length),
-      gone: fc.nat(3),
-      bytes: fc.oneof(
-        fc.uint8Array({ maxLength: 3 }).map((bytes) => Buffer.from(bytes)),
-        fc
-          .constantFrom('"', ",", ", ", ":", "{", "}", "]", "\\", "0", "9", ".", "é", " ")
-          .map((text) => Buffer.from(text))
-      )
-    })
     let sufficed = 0
     fc.assert(
-      fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
-        let frame = whole
-        for (const { at, bytes, gone } of edits) {
-          frame = Buffer.concat([frame.subarray(0, at), bytes, frame.subarray(at + gone)])
-        }
+      fc.property(edited(whole), (frame) => {
         if (agree(frame)) sufficed++
       }),
       { numRuns: 3_000 }
@@ -305,7 +219,7 @@ describe("ids that come again", () => {
           [...new Set(listed)].filter((token) => token !== "")
         )
         const of = new Map(known.outcomes.map((outcome, i) => [outcome.venueInstrumentId, instrument(known, i)]))
-        const scanner = new Scanner(of)
+        const scanner = new ChangeScanner(of)
         for (const token of asked) {
           const frame = Buffer.from(price_change([{ ...entry, asset_id: token }]))
           const out: Array<FeedEvent> = []
@@ -320,7 +234,7 @@ describe("ids that come again", () => {
   it("are more than are kept", () => {
     const token = (n: number) => `${n}`.padStart(8, "7").padEnd(77, "1")
     const of = new Map([[token(20_000), { ...instrument(one), venueInstrumentId: token(20_000) }]])
-    const scanner = new Scanner(of)
+    const scanner = new ChangeScanner(of)
     const out: Array<FeedEvent> = []
     for (let n = 0; n <= 20_000; n++) {
       assert.isTrue(scanner.scan(Buffer.from(price_change([{ ...entry, asset_id: token(n) }]))))

@@ -20,7 +20,7 @@ const HALT = Duration.minutes(15)
  * Inputs that may wait for the reader, over all sockets; what a socket brings meanwhile is one more. Each is what came in
  * one turn, which is up to a socket's high water.
  */
-const BUFFER = 2
+const BUFFER = 1
 /** Kinds of faults that one connection puts into the log, each once. */
 const MAX_FAULTS = 64
 

@@ -25,8 +25,11 @@ import * as TradeHistory from "./TradeHistory.ts"
 
 /** The server pings as well, but only a ping of our own shows within one period that nothing leaves any more (§7.1). */
 const HEARTBEAT = { every: "10 seconds", timeout: "4 seconds" } as const
-/** What waits at a socket before it is paused. As much again may be on its way to the books at each of four places. */
-const HIGH_WATER = { frames: 1_024, bytes: 1024 * 1024 }
+/**
+ * What waits at a socket before it is paused: the more a turn brings, the less each message costs. As much again may be on
+ * its way to the books at each of three places.
+ */
+const HIGH_WATER = { frames: 4_096, bytes: 1024 * 1024 }
 /** The venue's own limit for a message. */
 const MAX_PAYLOAD = 64 * 1024 * 1024
 /** Markets compared over REST when a socket falls silent: those that spoke last. */

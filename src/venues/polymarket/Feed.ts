@@ -16,8 +16,11 @@ import type { Rest } from "./Rest.ts"
 const IDS_PER_FRAME = 100
 /** At most ten handshakes a second: many at once are answered with 429 (§5.4). */
 const HANDSHAKE_SPACING = "100 millis"
-/** What waits at a socket before it is paused. As much again may be on its way to the books at each of four places. */
-const HIGH_WATER = { frames: 1_024, bytes: 1024 * 1024 }
+/**
+ * What waits at a socket before it is paused: the more a turn brings, the less each message costs. As much again may be on
+ * its way to the books at each of three places.
+ */
+const HIGH_WATER = { frames: 4_096, bytes: 1024 * 1024 }
 /** The dump of 100 deep books takes about half a megabyte. */
 const MAX_PAYLOAD = 32 * 1024 * 1024
 /** Books compared over REST when a socket falls silent: those that spoke last. */

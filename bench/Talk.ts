@@ -38,6 +38,8 @@ export interface Child<Request, Ready> {
 
 export interface ChildOptions {
   readonly nodeOptions?: ReadonlyArray<string>
+  /** Besides the few variables that each process has. */
+  readonly env?: Readonly<Record<string, string>>
   /** Milliseconds that it may take to be ready. */
   readonly patience?: number
 }
@@ -49,12 +51,12 @@ const PARTING = 10_000
 export const start = async <Request, Ready>(
   module: string,
   argument: unknown,
-  { nodeOptions = [], patience = 120_000 }: ChildOptions = {}
+  { env = {}, nodeOptions = [], patience = 120_000 }: ChildOptions = {}
 ): Promise<Child<Request, Ready>> => {
   const { PATH = "", HOME = "/", PG_BIN = "" } = process.env
   const child: ChildProcess = fork(module, [JSON.stringify(argument)], {
     execArgv: [...nodeOptions],
-    env: { PATH, HOME, PG_BIN, NODE_ENV: "production" },
+    env: { PATH, HOME, PG_BIN, NODE_ENV: "production", ...env },
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"]
   })

@@ -28,11 +28,12 @@ describe("the image", () => {
     assert.notIncludeMembers(after, ["COPY"])
   })
 
-  it("carries no secret and no environment but its address and its directory", () => {
+  it("carries no secret and no environment but its allocator, its address and its directory", () => {
     const names = image
       .filter(([instruction]) => instruction === "ENV")
       .flatMap(([, ...pairs]) => pairs.map((pair) => pair.split("=")[0]))
-    assert.sameMembers(names, ["NODE_ENV", "PARALLAX_HTTP_HOST", "PARALLAX_DATA_DIR"])
+    const allocator = ["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"]
+    assert.sameMembers(names, [...allocator, "NODE_ENV", "PARALLAX_HTTP_HOST", "PARALLAX_DATA_DIR"])
     assert.isEmpty(image.filter(([instruction]) => instruction === "ARG"))
     // Whoever builds it may keep settings of their own beside the sample.
     const sent = read(".dockerignore")

@@ -61,7 +61,7 @@ export { Books } from "./collector/Books.ts"
 export { Catalog } from "./collector/Catalog.ts"
 /** The connections of every venue. */
 export { Feeds } from "./collector/Feeds.ts"
-/** Where everything that happens flows by: `Bus.subscribe`. */
+/** Where everything that happens flows by: `Bus.subscribe` for a stream of it, `Bus.listen` for what only watches. */
 export { type Batch, Bus, unrecorded } from "./bus/Bus.ts"
 /** The database: whether it is there, and queries that are measured. */
 export { Database, type DatabaseStatus } from "./storage/Database.ts"

@@ -1,5 +1,5 @@
 /**
- * The product, put together as its composition root does: socket, feed, books, bus, and a subscriber that sees every best
+ * The product, put together as its composition root does: socket, feed, books, bus, and a listener that sees every best
  * bid and ask. With `storage` also the tape on disk and the writer of rows, into nothing or into a database.
  */
 import { mkdtempSync, rmSync } from "node:fs"

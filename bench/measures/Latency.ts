@@ -114,7 +114,7 @@ export const latency: Measure = {
   title: "Latency",
   how:
     "The second process writes 10,000 frames a second, those that are due every millisecond, and notes when, on the clock that all " +
-    "processes of a machine share. The receiver notes when the change has had its effect: for Parallax, when a subscriber of " +
-    "the bus sees it, after the book was changed and verified; for a peer, when its user is told. The first three seconds do not count.",
+    "processes of a machine share. The receiver notes when the change has had its effect: for Parallax, when a listener of " +
+    "the bus hears of it, after the book was changed and verified; for a peer, when its user is told. The first three seconds do not count.",
   run
 }

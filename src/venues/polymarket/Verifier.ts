@@ -260,7 +260,7 @@ export const make = (
       }
       tokens.set(event.instrumentId, token)
       // A list that grows by itself keeps room for more, for as long as the market lives.
-      market.tokens = [...market.tokens, token]
+      market.tokens = market.tokens.concat([token])
     }
     catchUpAll(market, token)
     token.book = book

@@ -3,10 +3,10 @@
  * the books are old then is said by the sockets themselves, in order with what they bring.
  */
 import { Effect, Layer, Metric } from "effect"
-import { monitorEventLoopDelay } from "node:perf_hooks"
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 
-/** How often the delays are summed up. */
-const EVERY = "1 seconds"
+/** How often the delays are summed up, in milliseconds. */
+const EVERY = 1_000
 const RESOLUTION_MILLIS = 10
 /** A delay that is worth a line in the log. */
 const BLOCKED_MILLIS = 1_000
@@ -46,6 +46,33 @@ export const layerOf = (read: Effect.Effect<Delays>): Layer.Layer<never> =>
     Layer.scopedDiscard
   )
 
+/**
+ * Reads a histogram of delays in nanoseconds, and begins it anew. One that is begun anew has forgotten when it last looked:
+ * of a block that ends with the reading it knows nothing, and only the reading itself, which is late, shows it. `now` is in
+ * milliseconds.
+ */
+export const reader = (
+  histogram: Pick<IntervalHistogram, "percentile" | "max" | "count" | "reset">,
+  now: () => number
+): (() => Delays) => {
+  let last = now()
+  // Each sample contains the timer's own period; an empty histogram has no numbers.
+  const millis = (nanos: number) => Math.max(0, (Number.isFinite(nanos) ? nanos : 0) / 1e6 - RESOLUTION_MILLIS)
+  return () => {
+    const time = now()
+    const late = time - last - EVERY
+    last = time
+    const seen = histogram.max < Number.MAX_SAFE_INTEGER && histogram.count > 0 ? millis(histogram.max) : 0
+    const delays = {
+      p50: millis(histogram.percentile(50)),
+      p99: millis(histogram.percentile(99)),
+      max: Math.max(seen, late)
+    }
+    histogram.reset()
+    return delays
+  }
+}
+
 /** Watches the event loop of this process. */
 export const layer: Layer.Layer<never> = Layer.unwrapScoped(
   Effect.map(
@@ -57,19 +84,6 @@ export const layer: Layer.Layer<never> = Layer.unwrapScoped(
       }),
       (histogram) => Effect.sync(() => histogram.disable())
     ),
-    (histogram) =>
-      layerOf(
-        Effect.sync(() => {
-          // Each sample contains the timer's own period; an empty histogram has no numbers.
-          const millis = (nanos: number) => Math.max(0, (Number.isFinite(nanos) ? nanos : 0) / 1e6 - RESOLUTION_MILLIS)
-          const delays = {
-            p50: millis(histogram.percentile(50)),
-            p99: millis(histogram.percentile(99)),
-            max: histogram.max < Number.MAX_SAFE_INTEGER && histogram.count > 0 ? millis(histogram.max) : 0
-          }
-          histogram.reset()
-          return delays
-        })
-      )
+    (histogram) => layerOf(Effect.sync(reader(histogram, () => performance.now())))
   )
 )

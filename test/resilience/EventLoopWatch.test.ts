@@ -40,6 +40,18 @@ describe("the event loop", () => {
     }).pipe(Effect.provide(Layer.provideMerge(layer, logger)))
   })
 
+  it("is late by what its watch was late itself, where the histogram has not seen it", () => {
+    let time = 0
+    const histogram = { max: 30e6, count: 3, percentile: (at: number) => at * 1e6, reset: () => {} }
+    const read = EventLoopWatch.reader(histogram, () => time)
+    time += 1_002
+    assert.deepStrictEqual(read(), { p50: 40, p99: 89, max: 20 })
+    time += 6_000
+    assert.deepStrictEqual(read(), { p50: 40, p99: 89, max: 5_000 })
+    time += 1_000
+    assert.strictEqual(read().max, 20)
+  })
+
   it.scopedLive("of this process is measured", () => {
     const { lines, logger } = recorded()
     return Effect.gen(function* () {

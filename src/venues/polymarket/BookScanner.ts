@@ -10,7 +10,7 @@ import type { FeedEvent } from "../../domain/MarketEvent.ts"
 import { type Price, SCALE, type Size } from "../../domain/Money.ts"
 import type { Level } from "../../domain/OrderBook.ts"
 import { Cursor, type Literal, literal, NONE } from "./Cursor.ts"
-import { proofOf } from "./SnapshotProof.ts"
+import { proofOf, type Said } from "./SnapshotProof.ts"
 
 const COMMA = 44
 const OPEN_LIST = 91
@@ -44,6 +44,15 @@ const SINGLE = {
   timestamp: literal(`", "timestamp":"`),
   end: literal(`", "event_type":"book"}`)
 } as const
+
+/** What a book says. */
+interface Found {
+  readonly said: Said
+  readonly bids: ReadonlyArray<Level>
+  readonly asks: ReadonlyArray<Level>
+  readonly venueTime: number
+  readonly hash: string
+}
 
 export class BookScanner {
   private readonly instruments: ReadonlyMap<string, Instrument>
@@ -101,21 +110,8 @@ export class BookScanner {
     if (lastTradePrice === undefined) return false
     const version = cursor.takes(DUMP.version) ? cursor.text() : null
     if (version === undefined || !cursor.takesObjectEnd()) return false
-    const instrument = this.instruments.get(assetId)
-    if (instrument === undefined) return true
     const said = { market, assetId, tickSize, lastTradePrice, minOrderSize: null, negRisk: null, version, isDump: true }
-    out.push({
-      _tag: "BookSnapshot",
-      instrumentId: instrument.id,
-      bids,
-      asks,
-      venueTime,
-      receivedTime,
-      sequence: null,
-      hash: hash === "" ? null : hash,
-      source: "socket",
-      proof: proofOf(said, instrument)
-    })
+    this.push({ said, bids, asks, venueTime, hash }, receivedTime, out)
     return true
   }
 
@@ -133,9 +129,15 @@ export class BookScanner {
     if (hash === undefined || !cursor.takes(SINGLE.timestamp)) return false
     const venueTime = cursor.time()
     if (venueTime === NONE || !cursor.takes(SINGLE.end)) return false
-    const instrument = this.instruments.get(assetId)
-    if (instrument === undefined) return true
-    const said = { market, assetId, tickSize: null, lastTradePrice: null, minOrderSize: null, negRisk: null }
+    const unsaid = { tickSize: null, lastTradePrice: null, minOrderSize: null, negRisk: null, version: null }
+    this.push({ said: { market, assetId, ...unsaid, isDump: false }, bids, asks, venueTime, hash }, receivedTime, out)
+    return true
+  }
+
+  /** Appends a book, if its token is subscribed. */
+  private push({ asks, bids, hash, said, venueTime }: Found, receivedTime: number, out: Array<FeedEvent>): void {
+    const instrument = this.instruments.get(said.assetId)
+    if (instrument === undefined) return
     out.push({
       _tag: "BookSnapshot",
       instrumentId: instrument.id,
@@ -146,9 +148,8 @@ export class BookScanner {
       sequence: null,
       hash: hash === "" ? null : hash,
       source: "socket",
-      proof: proofOf({ ...said, version: null, isDump: false }, instrument)
+      proof: proofOf(said, instrument)
     })
-    return true
   }
 
   /** Takes the levels of a side, up to the end of their list. */

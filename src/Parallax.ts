@@ -32,8 +32,10 @@ export * as Money from "./domain/Money.ts"
 export * as Market from "./domain/Market.ts"
 /** The prices at which a market trades: whether one is among them, and the nearest that is. */
 export * as PriceGrid from "./domain/PriceGrid.ts"
-/** One book as two sorted arrays: applying changes, best levels, depth, cost to fill. */
+/** One book as two sorted sides: applying changes, best levels, depth, cost to fill. */
 export * as OrderBook from "./domain/OrderBook.ts"
+/** The memory that many books share. */
+export * as LevelPool from "./domain/LevelPool.ts"
 /** What happens to a market, in one vocabulary for all venues. */
 export type * as MarketEvent from "./domain/MarketEvent.ts"
 export type { FeedEvent } from "./domain/MarketEvent.ts"

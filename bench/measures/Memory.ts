@@ -86,7 +86,7 @@ const run = async (bench: Bench): Promise<Finding> => {
         measured: `${short(deepest.perBook)} KB`,
         holds: deepest.perBook <= PER_BOOK_BAR,
         obstacle:
-          "prices and sizes are arrays of 8-byte slots, so that 80 levels take 1.3 KB; the rest is what is known of a book besides: its state, its verifier's, ids and digests"
+          "80 levels take 960 bytes; the rest is what is known of a book besides: its state, its verifier's, ids and digests"
       },
       {
         goal: `memory of ${most.toLocaleString("en-US")} books`,

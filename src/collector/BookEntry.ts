@@ -123,10 +123,14 @@ const MAX_HELD = 2_000
 /** How far a REST book may be behind the socket: what it does not know by then never happened. */
 export const REST_LAG = 1_500
 
-export const make = (id: InstrumentId, venue: VenueId, connection: string, now: number): Entry => ({
+export interface Beginning extends Pick<Entry, "id" | "venue" | "connection" | "book"> {
+  readonly now: number
+}
+
+export const make = ({ book, connection, id, now, venue }: Beginning): Entry => ({
   id,
   venue,
-  book: OrderBook.empty(),
+  book,
   connection,
   status: "stale",
   since: now,

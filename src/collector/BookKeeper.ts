@@ -2,6 +2,7 @@
  * The state of every book and the rules of its integrity, synchronous and venue-blind. A book is `live` only from a
  * snapshot on, and only while nothing that the venue says contradicts it.
  */
+import * as LevelPool from "../domain/LevelPool.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type {
   BestQuote,
@@ -80,6 +81,8 @@ export interface BookKeeper {
 /** All that a keeper remembers: plain data, kept in place. */
 export interface Memory {
   readonly entries: Map<InstrumentId, Entry>
+  /** The levels of their books. */
+  readonly levels: LevelPool.LevelPool
   readonly doubted: Set<Entry>
   readonly unbuilt: Set<Entry>
   readonly gaps: BookGaps.Memory
@@ -89,6 +92,7 @@ export interface Memory {
 
 export const memory = (): Memory => ({
   entries: new Map(),
+  levels: LevelPool.make(),
   doubted: new Set(),
   unbuilt: new Set(),
   gaps: BookGaps.memory(),
@@ -129,6 +133,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   const { clearDoubt, contradicted, heal, setStatus, suspect } = trust
   const membership = BookMembership.make({
     entries,
+    levels: remembered.levels,
     unbuilt,
     gaps,
     trust,

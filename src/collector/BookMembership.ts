@@ -1,6 +1,8 @@
 /** Which books are kept: how one begins on a connection, and each of the ways in which its time there ends. */
+import type { LevelPool } from "../domain/LevelPool.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { Disconnected, MarketResolved, Subscribed, Unsubscribed } from "../domain/MarketEvent.ts"
+import * as OrderBook from "../domain/OrderBook.ts"
 import { type Entry, make as makeEntry, restart } from "./BookEntry.ts"
 import type { BookGaps } from "./BookGaps.ts"
 import type { BookTrust } from "./BookTrust.ts"
@@ -19,6 +21,8 @@ export interface BookMembership {
 
 export interface BookMembershipOptions {
   readonly entries: Map<InstrumentId, Entry>
+  /** Where the books lie. */
+  readonly levels: LevelPool
   /** Books that wait for the first snapshot on their connection. */
   readonly unbuilt: Set<Entry>
   readonly gaps: BookGaps
@@ -29,7 +33,7 @@ export interface BookMembershipOptions {
 }
 
 export const make = (options: BookMembershipOptions): BookMembership => {
-  const { entries, gaps, onArrived, onLeft, quarantine, trust, unbuilt } = options
+  const { entries, gaps, levels, onArrived, onLeft, quarantine, trust, unbuilt } = options
   /** What may be missing of a book up to now is told, and nothing that comes still settles it. */
   const conclude = (entry: Entry, now: number): void => {
     gaps.concede(entry, now)
@@ -39,7 +43,7 @@ export const make = (options: BookMembershipOptions): BookMembership => {
   const subscribe = (id: InstrumentId, { connection, receivedTime: now, venue }: Subscribed): void => {
     let entry = entries.get(id)
     if (entry === undefined) {
-      entry = makeEntry(id, venue, connection, now)
+      entry = makeEntry({ id, venue, connection, book: OrderBook.empty(levels), now })
       entries.set(id, entry)
       gaps.arrive(entry)
     } else {
@@ -65,6 +69,7 @@ export const make = (options: BookMembershipOptions): BookMembership => {
     entries.delete(id)
     quarantine.forget(id)
     onLeft(entry)
+    OrderBook.release(entry.book)
   }
 
   return {

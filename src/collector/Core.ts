@@ -4,6 +4,7 @@
  */
 import { deserialize, serialize } from "node:v8"
 import type { Input } from "../domain/Input.ts"
+import * as LevelPool from "../domain/LevelPool.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { FeedEvent, MarketEvent } from "../domain/MarketEvent.ts"
 import type { MakeProtocol, Protocol } from "../venues/Venue.ts"
@@ -28,7 +29,7 @@ export interface Core {
 }
 
 /** Changes whenever what is remembered does: a state of another version cannot be continued. */
-const VERSION = 7
+const VERSION = 8
 
 interface State {
   readonly version: number
@@ -46,8 +47,11 @@ const begin = (): State => ({
 
 /** What was saved, unless another version saved it. */
 const restore = (saved: Uint8Array): State | undefined => {
-  const state = deserialize(saved) as { readonly version?: unknown }
-  return state.version === VERSION ? (state as State) : undefined
+  const restored = deserialize(saved) as { readonly version?: unknown }
+  if (restored.version !== VERSION) return undefined
+  const state = restored as State
+  LevelPool.detach(state.keeper.levels)
+  return state
 }
 
 /** Continues a saved state, or begins; `undefined` when this version cannot continue it. */

@@ -1,10 +1,11 @@
 /**
- * One order book: two sides of sorted integer arrays, best level last, so that the busy end is the cheap end to edit.
+ * One order book: two sides of sorted levels, the best level last, so that the busy end is the cheap end to edit.
  * (Bids ascend and asks descend, which is also Polymarket's wire order: polymarket.md §2.3.)
  *
  * A book is mutable and owned by one holder; everything here is synchronous. Whoever hands a book on hands on a
  * {@link levels} copy.
  */
+import * as LevelPool from "./LevelPool.ts"
 import { type Price, SCALE, type Size, notional } from "./Money.ts"
 
 export type Side = "bid" | "ask"
@@ -15,34 +16,46 @@ export interface Level {
   readonly size: Size
 }
 
-/** Prices and sizes in parallel, the best level last. A snapshot brings new lists. */
-export interface BookSide {
-  prices: Array<Price>
-  sizes: Array<Size>
-}
+/** Where a side's levels lie in the pool of its book, the best level last. */
+export type BookSide = LevelPool.Place
 
 export interface OrderBook {
+  readonly pool: LevelPool.LevelPool
   readonly bids: BookSide
   readonly asks: BookSide
 }
 
-export const empty = (): OrderBook => ({ bids: { prices: [], sizes: [] }, asks: { prices: [], sizes: [] } })
+/** A book without levels. Who keeps many lets them share a pool, and {@link release}s what they keep no longer. */
+export const empty = (pool: LevelPool.LevelPool = LevelPool.make()): OrderBook => ({
+  pool,
+  bids: LevelPool.nowhere(pool),
+  asks: LevelPool.nowhere(pool)
+})
+
+/** Empties a book and lets others have its memory. */
+export const release = ({ asks, bids, pool }: OrderBook): void => {
+  LevelPool.clear(pool, bids, 0)
+  LevelPool.clear(pool, asks, 0)
+}
 
 const sideOf = (book: OrderBook, side: Side): BookSide => (side === "bid" ? book.bids : book.asks)
 
 /** The index of the first level that is not worse than `price`: where it is, or where it would go. */
-const indexOf = (levels: BookSide, side: Side, price: Price): number => {
-  const { prices } = levels
-  let low = 0
-  let high = prices.length
+const indexOf = ({ block, from, length }: BookSide, side: Side, price: Price): number => {
+  const { prices } = block
+  let low = from
+  let high = from + length
   while (low < high) {
     const middle = (low + high) >>> 1
     const worse = side === "bid" ? prices[middle]! < price : prices[middle]! > price
     if (worse) low = middle + 1
     else high = middle
   }
-  return low
+  return low - from
 }
+
+const holds = ({ block, from, length }: BookSide, index: number, price: Price): boolean =>
+  index < length && block.prices[from + index] === price
 
 /**
  * Sets the absolute size at a price; zero removes the level. Returns the size that was there before, so that a caller
@@ -51,49 +64,29 @@ const indexOf = (levels: BookSide, side: Side, price: Price): number => {
 export const applyChange = (book: OrderBook, side: Side, price: Price, size: Size): Size => {
   const levels = sideOf(book, side)
   const index = indexOf(levels, side, price)
-  if (levels.prices[index] === price) {
-    const before = levels.sizes[index]!
-    if (size === 0) {
-      removeAt(levels.prices, index)
-      removeAt(levels.sizes, index)
-    } else levels.sizes[index] = size
+  if (holds(levels, index, price)) {
+    const { sizes } = levels.block
+    const at = levels.from + index
+    const before = sizes[at] as Size
+    if (size === 0) LevelPool.remove(levels, index)
+    else sizes[at] = size
     return before
   }
-  if (size !== 0) {
-    insertAt(levels.prices, index, price)
-    insertAt(levels.sizes, index, size)
-  }
+  if (size !== 0) LevelPool.insert(book.pool, levels, index, price, size)
   return 0 as Size
 }
 
-/** `splice` makes a list of what it took out, each time. */
-const removeAt = (values: Array<number>, index: number): void => {
-  const last = values.length - 1
-  for (let i = index; i < last; i++) values[i] = values[i + 1]!
-  values.pop()
-}
-
-const insertAt = (values: Array<number>, index: number, value: number): void => {
-  values.push(value)
-  for (let i = values.length - 1; i > index; i--) values[i] = values[i - 1]!
-  values[index] = value
-}
-
-/** Most books change little after their snapshot: copies take no more memory than they have levels. */
 const replaceSide = (book: OrderBook, side: Side, levels: ReadonlyArray<Level>): void => {
-  const grown = empty()
-  const { prices, sizes } = sideOf(grown, side)
+  const place = sideOf(book, side)
+  LevelPool.clear(book.pool, place, levels.length)
   for (const { price, size } of levels) {
-    const last = prices[prices.length - 1]
+    const { block, from, length } = place
+    const last = length === 0 ? undefined : block.prices[from + length - 1]!
     // Mostly they come in our order.
-    if (size !== 0 && (last === undefined || (side === "bid" ? price > last : price < last))) {
-      prices.push(price)
-      sizes.push(size)
-    } else applyChange(grown, side, price, size)
+    const isNext = last === undefined || (side === "bid" ? price > last : price < last)
+    if (isNext && size !== 0) LevelPool.insert(book.pool, place, length, price, size)
+    else applyChange(book, side, price, size)
   }
-  const to = sideOf(book, side)
-  to.prices = prices.slice()
-  to.sizes = sizes.slice()
 }
 
 /** Replaces the whole book. Levels may come in any order; of two at one price the later counts; zeros are left out. */
@@ -104,35 +97,36 @@ export const applySnapshot = (book: OrderBook, bids: ReadonlyArray<Level>, asks:
 
 /** The best level of a side, or `undefined` when it is empty. */
 export const best = (book: OrderBook, side: Side): Level | undefined => {
-  const { prices, sizes } = sideOf(book, side)
-  const last = prices.length - 1
-  return last < 0 ? undefined : { price: prices[last]!, size: sizes[last]! }
+  const price = bestPrice(book, side)
+  return price === -1 ? undefined : { price, size: bestSize(book, side) }
 }
 
 /** The best price of a side, or −1 when it is empty: {@link best} without the allocation. */
 export const bestPrice = (book: OrderBook, side: Side): Price | -1 => {
-  const { prices } = sideOf(book, side)
-  return prices.length === 0 ? -1 : prices[prices.length - 1]!
+  const { block, from, length } = sideOf(book, side)
+  return length === 0 ? -1 : (block.prices[from + length - 1] as Price)
 }
 
 /** The size at the best price of a side, zero when it is empty. */
 export const bestSize = (book: OrderBook, side: Side): Size => {
-  const { sizes } = sideOf(book, side)
-  return sizes.length === 0 ? (0 as Size) : sizes[sizes.length - 1]!
+  const { block, from, length } = sideOf(book, side)
+  return (length === 0 ? 0 : block.sizes[from + length - 1]) as Size
 }
 
 /** The size resting at exactly this price. */
 export const sizeAt = (book: OrderBook, side: Side, price: Price): Size => {
   const levels = sideOf(book, side)
   const index = indexOf(levels, side, price)
-  return levels.prices[index] === price ? levels.sizes[index]! : (0 as Size)
+  return (holds(levels, index, price) ? levels.block.sizes[levels.from + index] : 0) as Size
 }
 
 /** The levels of a side, best first, at most `limit` of them. */
 export const levels = (book: OrderBook, side: Side, limit = Number.POSITIVE_INFINITY): Array<Level> => {
-  const { prices, sizes } = sideOf(book, side)
+  const { block, from, length } = sideOf(book, side)
   const out: Array<Level> = []
-  for (let i = prices.length - 1; i >= 0 && out.length < limit; i--) out.push({ price: prices[i]!, size: sizes[i]! })
+  for (let i = from + length - 1; i >= from && out.length < limit; i--) {
+    out.push({ price: block.prices[i] as Price, size: block.sizes[i] as Size })
+  }
   return out
 }
 
@@ -145,9 +139,10 @@ export const isCrossed = (book: OrderBook): boolean => {
 
 /** All contracts resting on a side at `limit` or better. */
 export const depth = (book: OrderBook, side: Side, limit: Price): bigint => {
-  const { prices, sizes } = sideOf(book, side)
+  const { block, from, length } = sideOf(book, side)
+  const { prices, sizes } = block
   let total = 0n
-  for (let i = prices.length - 1; i >= 0; i--) {
+  for (let i = from + length - 1; i >= from; i--) {
     if (side === "bid" ? prices[i]! < limit : prices[i]! > limit) break
     total += BigInt(sizes[i]!)
   }
@@ -166,24 +161,33 @@ export interface Fill {
 
 /** Walks a side from the best level until `size` is covered or the book ends. Taking asks buys, taking bids sells. */
 export const costToFill = (book: OrderBook, side: Side, size: Size): Fill => {
-  const { prices, sizes } = sideOf(book, side)
+  const { block, from, length } = sideOf(book, side)
   let left: number = size
   let cost = 0n
   let worst: Price | -1 = -1
-  for (let i = prices.length - 1; i >= 0 && left > 0; i--) {
-    const take = Math.min(left, sizes[i]!) as Size
-    cost += notional(prices[i]!, take)
-    worst = prices[i]!
+  for (let i = from + length - 1; i >= from && left > 0; i--) {
+    const take = Math.min(left, block.sizes[i]!) as Size
+    worst = block.prices[i] as Price
+    cost += notional(worst, take)
     left -= take
   }
   return { filled: (size - left) as Size, cost, worst }
 }
 
+/** The same book, with memory of its own. */
+export const copy = (book: OrderBook): OrderBook => {
+  const copied = empty()
+  applySnapshot(copied, levels(book, "bid").reverse(), levels(book, "ask").reverse())
+  return copied
+}
+
 /** The same book seen from the complementary outcome: bids at p are asks at 1 − p (polymarket.md §5.2). */
 export const mirror = (book: OrderBook): OrderBook => {
-  const flip = (side: BookSide): BookSide => ({
-    prices: side.prices.map((price) => (SCALE - price) as Price),
-    sizes: side.sizes.slice()
-  })
-  return { bids: flip(book.asks), asks: flip(book.bids) }
+  const flip = (side: Side): Array<Level> =>
+    levels(book, side)
+      .map(({ price, size }) => ({ price: (SCALE - price) as Price, size }))
+      .reverse()
+  const mirrored = empty()
+  applySnapshot(mirrored, flip("ask"), flip("bid"))
+  return mirrored
 }

@@ -20,9 +20,9 @@ export const told = (side: OutcomeSide, yesPrice: number, yesScale: boolean): nu
 
 /** The levels of a list as JSON text, brackets included; `depth` keeps the best so many, 0 all of them. */
 export const list = (book: OrderBook.OrderBook, side: OutcomeSide, yesScale: boolean, depth = 0): string => {
-  const { prices, sizes } = side === "yes" ? book.bids : book.asks
-  const texts = prices.map((price, i) => level(told(side, price, yesScale), sizes[i]!))
-  return `[${(depth === 0 ? texts : texts.slice(-depth)).join(",")}]`
+  const best = OrderBook.levels(book, side === "yes" ? "bid" : "ask", depth === 0 ? undefined : depth)
+  const texts = best.map(({ price, size }) => level(told(side, price, yesScale), size))
+  return `[${texts.reverse().join(",")}]`
 }
 
 /** `orderbook_fp` of REST. */

@@ -83,12 +83,7 @@ export const worded = (reply: Reply): Reply => {
 export const frozen = (catalogue: Catalogue): Catalogue => {
   const markets = new Map<string, KalshiMarket>()
   for (const market of catalogue.markets()) {
-    const { asks, bids } = market.book
-    const book = {
-      bids: { prices: [...bids.prices], sizes: [...bids.sizes] },
-      asks: { prices: [...asks.prices], sizes: [...asks.sizes] }
-    }
-    markets.set(market.info.ticker, { ...market, book })
+    markets.set(market.info.ticker, { ...market, book: OrderBook.copy(market.book) })
   }
   const trades = [...catalogue.trades()]
   return { markets: () => markets.values(), byTicker: (ticker) => markets.get(ticker), trades: () => trades }

@@ -67,15 +67,11 @@ export const make = (seed: number, exchange: Exchange, grids: KalshiGrid.Grids, 
     ].join("-")
 
   const add = (market: ExchangeMarket, time: number): KalshiMarket => {
-    const { asks, bids } = market.matching.book
     const volume = grain(market.volume)
     const info = KalshiNames.infoOf(seed, market.listing)
     const added: KalshiMarket = {
       info,
-      book: {
-        bids: { prices: [...bids.prices], sizes: [...bids.sizes] },
-        asks: { prices: [...asks.prices], sizes: [...asks.sizes] }
-      },
+      book: OrderBook.copy(market.matching.book),
       candles: KalshiCandles.make(),
       status: "active",
       structure: grids.structureOf(market),
@@ -156,9 +152,11 @@ export const make = (seed: number, exchange: Exchange, grids: KalshiGrid.Grids, 
   }
 
   const resolve = (market: KalshiMarket, winner: 0 | 1, time: number, watched: Watched) => {
-    const { asks, bids } = market.book
-    const gone = (side: OrderBook.Side) => (price: Price) => [side, price, 0 as Size] as const
-    const emptied = change(market, [...bids.prices.map(gone("bid")), ...asks.prices.map(gone("ask"))], time, watched)
+    const gone = (side: OrderBook.Side) =>
+      OrderBook.levels(market.book, side)
+        .map(({ price }) => [side, price, 0 as Size] as const)
+        .reverse()
+    const emptied = change(market, [...gone("bid"), ...gone("ask")], time, watched)
     market.status = "determined"
     market.result = winner === 0 ? "yes" : "no"
     market.closesAt = Math.min(time, market.closesAt)

@@ -3,10 +3,10 @@
  * into the frames that the venue would send (venue reference, Polymarket §5.2, §5.3 and §11).
  */
 import { SCALE } from "../domain/Money.ts"
-import { type Side, bestPrice } from "../domain/OrderBook.ts"
+import { type Side, bestPrice, levels } from "../domain/OrderBook.ts"
 import type { Exchange } from "./Exchange.ts"
 import type { Frame } from "./Frame.ts"
-import type { LevelChange, OrderSide, OutcomeIndex } from "./MatchingBook.ts"
+import type { LevelChange, OutcomeIndex } from "./MatchingBook.ts"
 import type { ExchangeMarket, Operation } from "./Operation.ts"
 import * as Book from "./PolymarketBook.ts"
 import * as Events from "./PolymarketEvents.ts"
@@ -31,10 +31,10 @@ export interface PolymarketVenue extends Catalogue {
 }
 
 const liquidity = (market: ExchangeMarket): number => {
-  const { asks, bids } = market.matching.book
+  const { book } = market.matching
   let total = 0
-  bids.prices.forEach((price, i) => (total += (price / SCALE) * (bids.sizes[i]! / SCALE)))
-  asks.prices.forEach((price, i) => (total += (1 - price / SCALE) * (asks.sizes[i]! / SCALE)))
+  for (const { price, size } of levels(book, "bid")) total += (price / SCALE) * (size / SCALE)
+  for (const { price, size } of levels(book, "ask")) total += (1 - price / SCALE) * (size / SCALE)
   return Math.round(total * 10_000) / 10_000
 }
 
@@ -49,11 +49,9 @@ export const make = (seed: number, exchange: Exchange, now: number): PolymarketV
   const add = (market: ExchangeMarket, time: number): VenueMarket => {
     const info = infoOf(seed, market.listing)
     const books = Book.make(info, market.tick, time)
-    const side = (prices: ReadonlyArray<number>, side: OrderSide, sizes: ReadonlyArray<number>) =>
-      prices.forEach((price, i) => books.apply({ outcome: 0, side, price, size: sizes[i]! } as LevelChange))
-    const { asks, bids } = market.matching.book
-    side(bids.prices, "buy", bids.sizes)
-    side(asks.prices, "sell", asks.sizes)
+    const { book } = market.matching
+    for (const level of levels(book, "bid")) books.apply({ outcome: 0, side: "buy", ...level })
+    for (const level of levels(book, "ask")) books.apply({ outcome: 0, side: "sell", ...level })
     const quote = (of: Side) => {
       const price = bestPrice(market.matching.book, of)
       return price === -1 ? undefined : price / SCALE

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as BookKeeper from "../../src/collector/BookKeeper.ts"
 import type { InstrumentId } from "../../src/domain/Market.ts"
 import type { BookStatusChanged, FeedEvent, Gap, MarketEvent } from "../../src/domain/MarketEvent.ts"
+import * as OrderBook from "../../src/domain/OrderBook.ts"
 import type { BookVerifier } from "../../src/venues/Venue.ts"
 import {
   change,
@@ -27,9 +28,9 @@ import {
   venue
 } from "../support/Events.ts"
 
-const make = (verifier?: BookVerifier) => {
+const make = (verifier?: BookVerifier, memory = BookKeeper.memory()) => {
   const asked: Array<InstrumentId> = []
-  const keeper = BookKeeper.make({ verifier: () => verifier, onResync: (one) => asked.push(one) })
+  const keeper = BookKeeper.make({ verifier: () => verifier, onResync: (one) => asked.push(one) }, memory)
   return {
     ...keeper,
     asked,
@@ -54,11 +55,9 @@ const live = (verifier?: BookVerifier, ids: ReadonlyArray<InstrumentId> = [id]) 
 
 /** The digest of the book with these sides at a time. */
 const digestOf = (at: number, bids: string, asks: string) => {
-  const side = (text: string) => ({
-    prices: levels(text).map((one) => one.price),
-    sizes: levels(text).map((one) => one.size)
-  })
-  return digest(at, { bids: side(bids), asks: side(asks) })
+  const book = OrderBook.empty()
+  OrderBook.applySnapshot(book, levels(bids), levels(asks))
+  return digest(at, book)
 }
 
 const statusChanges = (events: ReadonlyArray<MarketEvent>): Array<BookStatusChanged> =>
@@ -712,6 +711,28 @@ describe("subscriptions", () => {
     assert.strictEqual(keeper.status(), "suspect")
     keeper.resyncing(id, 1050)
     assert.deepInclude(gaps(keeper.on(rest(1100)))[0], { instrumentId: id, from: 1000, to: 1100 })
+  })
+})
+
+describe("a book that is given up", () => {
+  it("leaves its memory to those that come after it, and its levels to nobody", () => {
+    const memory = BookKeeper.memory()
+    const keeper = make(undefined, memory)
+    const instrumentIds = [id, other]
+    const turn = (at: number) => {
+      keeper.on(subscribed(at, { instrumentIds }))
+      keeper.on(snapshot(at + 1), snapshot(at + 1, "0.3 7, 0.31 8", "0.7 9", { instrumentId: other }))
+      assert.deepStrictEqual([keeper.shown(id), keeper.shown(other)], ["0.41 100 | 0.43 50", "0.31 8, 0.3 7 | 0.7 9"])
+      keeper.on(unsubscribed(at + 2, { instrumentIds: [id] }))
+      assert.strictEqual(keeper.shown(other), "0.31 8, 0.3 7 | 0.7 9")
+      keeper.on(unsubscribed(at + 3, { instrumentIds: [other] }))
+    }
+    keeper.on(connected(900))
+    turn(1_000)
+    const { used } = memory.levels
+    for (let at = 2_000; at < 9_000; at += 10) turn(at)
+    assert.strictEqual(memory.levels.used, used)
+    assert.strictEqual(memory.levels.blocks.length, 1)
   })
 })
 

@@ -4,6 +4,7 @@ import { type Price, SCALE, type Size } from "../../src/domain/Money.ts"
 import { isCrossed, levels, mirror } from "../../src/domain/OrderBook.ts"
 import * as MatchingBook from "../../src/simulator/MatchingBook.ts"
 import type { OrderRequest } from "../../src/simulator/MatchingBook.ts"
+import { sides } from "../support/Books.ts"
 
 const request: fc.Arbitrary<OrderRequest> = fc.record({
   owner: fc.integer({ min: 0, max: 3 }),
@@ -47,7 +48,7 @@ describe("MatchingBook", () => {
               "levels are the orders that rest on them, none empty"
             )
           }
-          assert.deepStrictEqual(mirror(mirror(matching.book)), matching.book)
+          assert.deepStrictEqual(sides(mirror(mirror(matching.book))), sides(matching.book))
         }
       })
     )

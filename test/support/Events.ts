@@ -23,7 +23,7 @@ import type {
   Unsubscribed
 } from "../../src/domain/MarketEvent.ts"
 import { complement, formatDecimal, parsePrice, parseSize, type Price, type Size } from "../../src/domain/Money.ts"
-import type { Level, OrderBook, Side } from "../../src/domain/OrderBook.ts"
+import * as OrderBook from "../../src/domain/OrderBook.ts"
 import { PriceGrid } from "../../src/domain/PriceGrid.ts"
 import type { BookVerifier } from "../../src/venues/Venue.ts"
 
@@ -40,7 +40,7 @@ export const size = (text: string): Size => parseSize(text) as Size
 export const gridOf = (...bands: ReadonlyArray<readonly [start: string, end: string, step: string]>): PriceGrid =>
   Schema.decodeSync(PriceGrid)(bands.map(([start, end, step]) => ({ start, end, step })))
 /** Levels as `0.41 100, 0.42 5`. */
-export const levels = (text: string): Array<Level> =>
+export const levels = (text: string): Array<OrderBook.Level> =>
   text === ""
     ? []
     : text.split(", ").map((level) => {
@@ -144,7 +144,7 @@ export const rest = (at: number, bids?: string, asks?: string, fields: Partial<B
 
 export const change = (
   at: number,
-  side: Side,
+  side: OrderBook.Side,
   level: string,
   fields: Partial<Omit<BookChange, "side" | "price" | "size">> = {}
 ): BookChange => ({
@@ -212,11 +212,15 @@ export const resolved = (at: number, fields: Partial<MarketResolved> = {}): Mark
   ...fields
 })
 
-const sideText = ({ prices, sizes }: OrderBook["bids"]): string => prices.map((at, i) => `${at}x${sizes[i]}`).join(" ")
+const sideText = (book: OrderBook.OrderBook, side: OrderBook.Side): string =>
+  OrderBook.levels(book, side)
+    .map(({ price, size }) => `${price}x${size}`)
+    .reverse()
+    .join(" ")
 
 /** A digest that anybody can read. */
-export const digest = (time: number, book: OrderBook): string =>
-  `${time} ${sideText(book.bids)} | ${sideText(book.asks)}`
+export const digest = (time: number, book: OrderBook.OrderBook): string =>
+  `${time} ${sideText(book, "bid")} | ${sideText(book, "ask")}`
 
 /** A verifier of a venue whose every message carries the {@link digest} of the book after it, without exceptions. */
 export const exactVerifier = (): BookVerifier => ({

@@ -19,8 +19,11 @@ interface Token {
   readonly book: OrderBook.OrderBook
 }
 
-const wire = (levels: OrderBook.BookSide) =>
-  levels.prices.map((price, i) => ({ price: formatDecimal(price), size: formatDecimal(levels.sizes[i]!) }))
+/** The levels of a side, the best last. */
+const wire = (book: OrderBook.OrderBook, side: OrderBook.Side) =>
+  OrderBook.levels(book, side)
+    .map(({ price, size }) => ({ price: formatDecimal(price), size: formatDecimal(size) }))
+    .reverse()
 
 /** Both tokens of a market see one order from their own side. */
 const makePolymarket = (count: number) =>
@@ -72,8 +75,8 @@ const bookMessage = (token: Token, time: number) => ({
   asset_id: token.instrument.venueInstrumentId,
   timestamp: String(time),
   hash: hashOf(token, time),
-  bids: wire(token.book.bids),
-  asks: wire(token.book.asks),
+  bids: wire(token.book, "bid"),
+  asks: wire(token.book, "ask"),
   min_order_size: "5",
   tick_size: "0.01",
   neg_risk: false,
@@ -130,6 +133,10 @@ export function* traffic({ frames: total, markets, seed, trouble }: TrafficOptio
       price_changes: [entry(yes, price, side), entry(no, complement(price), side === "bid" ? "ask" : "bid")]
     })
   }
+  const fixed = (book: OrderBook.OrderBook, side: OrderBook.Side) =>
+    OrderBook.levels(book, side)
+      .map(({ price, size }) => [formatFixed(price, 4), formatFixed(size, 2)])
+      .reverse()
   const snapshot = (token: Token): string =>
     JSON.stringify({
       type: "orderbook_snapshot",
@@ -137,14 +144,8 @@ export function* traffic({ frames: total, markets, seed, trouble }: TrafficOptio
       seq: ++number,
       msg: {
         market_ticker: token.instrument.venueInstrumentId,
-        yes_dollars_fp: token.book.bids.prices.map((price, i) => [
-          formatFixed(price, 4),
-          formatFixed(token.book.bids.sizes[i]!, 2)
-        ]),
-        no_dollars_fp: token.book.asks.prices.map((price, i) => [
-          formatFixed(price, 4),
-          formatFixed(token.book.asks.sizes[i]!, 2)
-        ])
+        yes_dollars_fp: fixed(token.book, "bid"),
+        no_dollars_fp: fixed(token.book, "ask")
       }
     })
   const delta = (token: Token): string => {

@@ -126,13 +126,13 @@ export class BookHasher {
     this.view = viewOf(larger)
   }
 
-  private levels({ prices, sizes }: BookSide): void {
-    const { length } = prices
+  private levels({ block, from, length }: BookSide): void {
+    const { prices, sizes } = block
     this.room(length * LEVEL_BYTES)
     const { bytes, view } = this
     let at = this.at
-    for (let i = 0; i < length; i++) {
-      if (i > 0) bytes[at++] = COMMA
+    for (let i = from; i < from + length; i++) {
+      if (i > from) bytes[at++] = COMMA
       view.setUint32(at, PRICE_KEY[0], true)
       view.setUint32(at + 4, PRICE_KEY[1], true)
       view.setUint32(at + 8, PRICE_KEY[2], true)

@@ -151,7 +151,7 @@ export const make = (
     token.pending = pending
   }
 
-  const costOf = ({ book }: TokenState): number => HEAD_LEVELS + book.bids.prices.length + book.asks.prices.length
+  const costOf = ({ book }: TokenState): number => HEAD_LEVELS + book.bids.length + book.asks.length
 
   /** Takes what hashing the book costs from the budget, if there is so much. */
   const affords = (token: TokenState, now: number): boolean => {

@@ -4,7 +4,7 @@ import { Effect, Either, Schema } from "effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { formatDecimal } from "../../../src/domain/Money.ts"
-import { isCrossed } from "../../../src/domain/OrderBook.ts"
+import * as OrderBook from "../../../src/domain/OrderBook.ts"
 import { errorText } from "../../../src/venues/kalshi/Client.ts"
 import { market, restSnapshot, restTrade, wireMarket } from "../../../src/venues/kalshi/Normalize.ts"
 import * as Wire from "../../../src/venues/kalshi/Wire.ts"
@@ -32,11 +32,9 @@ describe.skipIf(!haveRecordings)("sockets", () => {
       assert.strictEqual(status, "live", ticker)
       assert.isTrue(bids.length > 0 && asks.length > 0, ticker)
       assert.isTrue([...bids, ...asks].every(({ size }) => size > 0))
-      const side = (levels: typeof bids) => ({
-        prices: levels.map(({ price }) => price).reverse(),
-        sizes: levels.map(({ size }) => size).reverse()
-      })
-      assert.isFalse(isCrossed({ bids: side(bids), asks: side(asks) }), ticker)
+      const book = OrderBook.empty()
+      OrderBook.applySnapshot(book, bids, asks)
+      assert.isFalse(OrderBook.isCrossed(book), ticker)
     }
     const { counters } = reader.keeper
     assert.deepStrictEqual([counters.snapshots, counters.applied, counters.early, counters.foreign], [5, 2_885, 0, 0])

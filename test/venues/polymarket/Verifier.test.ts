@@ -20,9 +20,8 @@ const makeMarket = (options: { readonly recipe?: "current" | "legacy" | "other";
   ])
   OrderBook.applySnapshot(books.get(id)!, levels("0.4 10, 0.41 20"), levels("0.43 30, 0.45 40"))
   const follow = () => {
-    const { asks, bids } = OrderBook.mirror(books.get(id)!)
-    const side = ({ prices, sizes }: OrderBook.BookSide) => prices.map((price, i) => ({ price, size: sizes[i]! }))
-    OrderBook.applySnapshot(books.get(other)!, side(bids), side(asks))
+    const mirrored = OrderBook.mirror(books.get(id)!)
+    OrderBook.applySnapshot(books.get(other)!, OrderBook.levels(mirrored, "bid"), OrderBook.levels(mirrored, "ask"))
   }
   follow()
   const hash = (of: InstrumentId, time: number): string => {

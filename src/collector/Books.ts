@@ -2,7 +2,7 @@
  * The only holder of book state in a process: what comes in is put on the tape, applied, and what follows goes out on the
  * bus, in that order.
  */
-import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
+import { Clock, Context, Effect, Layer, Queue } from "effect"
 import { type Batch, Bus } from "../bus/Bus.ts"
 import { type FeedInput, type Input, told } from "../domain/Input.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
@@ -121,8 +121,12 @@ export class Books extends Context.Tag("parallax/collector/Books")<
           if (passed > 2 * SWEEP_MILLIS) return Effect.void
           return atOnce((receivedTime) => ({ _tag: "Swept", receivedTime }))
         })
-        yield* Effect.zipRight(beat, sweep).pipe(
-          Effect.schedule(Schedule.spaced(BUSY_SWEEP_MILLIS)),
+        // An idle process is woken as seldom as it can be.
+        const pause = Effect.suspend(() => Effect.sleep(core.books.isBehind() ? BUSY_SWEEP_MILLIS : SWEEP_MILLIS))
+        yield* pause.pipe(
+          Effect.zipRight(beat),
+          Effect.zipRight(sweep),
+          Effect.forever,
           Effect.interruptible,
           Effect.forkScoped
         )

@@ -96,8 +96,13 @@ describe("Books", () => {
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(sweeps, 10)
       behind = true
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual(sweeps, 11, "the next sweep is when it was due")
       yield* TestClock.adjust("1 seconds")
-      assert.strictEqual(sweeps, 60)
+      assert.strictEqual(sweeps, 61)
+      behind = false
+      yield* TestClock.adjust("1020 millis")
+      assert.strictEqual(sweeps, 71)
     }).pipe(
       Effect.provide(
         Books.layer(new Map([[venue, () => protocol]])).pipe(

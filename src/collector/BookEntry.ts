@@ -55,6 +55,12 @@ export interface BookCounters {
   quarantines: number
 }
 
+/**
+ * A time that has not come, among those of an {@link Entry}: where a field may be `null` as well, each number put there is
+ * made anew on the heap, several for every message.
+ */
+export const NEVER = -1
+
 export interface Entry {
   readonly id: InstrumentId
   readonly venue: VenueId
@@ -75,14 +81,14 @@ export interface Entry {
   stall: { readonly since: number; readonly reason: string } | undefined
   /** The venue said that it keeps no book for it, and nothing has come of it since. */
   absent: boolean
-  venueTime: number | null
-  receivedTime: number | null
+  venueTime: number
+  receivedTime: number
   snapshotTime: number
   fedBy: BookView["fedBy"]
   /** The loss of messages that this book shares with others. */
   loss: SharedLoss | undefined
   verifiedBy: BookView["verifiedBy"]
-  verifiedTime: number | null
+  verifiedTime: number
   /** Changes since the book was last trusted, oldest first, to be replayed over a snapshot that is older than they are. */
   held: Array<BookChange>
   /** When the fresh snapshot that is awaited was asked for. */
@@ -94,7 +100,7 @@ export interface Entry {
   /** The last change that neither is held nor was it what ended the trust: a fresh snapshot must know it. */
   lastSure: Moment | undefined
   /** When what last showed the book to be right happened, by the earlier of the venue's clock and ours. */
-  lastGood: number | null
+  lastGood: number
   /** Why the book is not trusted since then. */
   distrust: string | undefined
   /** The venue's quotes contradict the book, since then; an operation of several frames may explain it. */
@@ -141,19 +147,19 @@ export const make = ({ book, connection, id, now, venue }: Beginning): Entry => 
   frozen: false,
   stall: undefined,
   absent: false,
-  venueTime: null,
-  receivedTime: null,
+  venueTime: NEVER,
+  receivedTime: NEVER,
   snapshotTime: 0,
   fedBy: "stream",
   loss: undefined,
   verifiedBy: "nothing",
-  verifiedTime: null,
+  verifiedTime: NEVER,
   held: [],
   asked: 0,
   lostTime: 0,
   provenTime: 0,
   lastSure: undefined,
-  lastGood: null,
+  lastGood: NEVER,
   distrust: undefined,
   doubt: undefined,
   bid: -1,
@@ -181,7 +187,7 @@ export const statusOf = ({ stall, status }: Entry): BookStatus =>
 export const awaitsSnapshot = (entry: Entry): boolean => entry.status === "suspect" || entry.status === "resyncing"
 
 export const momentOf = ({ receivedTime, venueTime }: Pick<Entry, "receivedTime" | "venueTime">): Moment | undefined =>
-  venueTime === null || receivedTime === null ? undefined : { venueTime, receivedTime }
+  venueTime === NEVER ? undefined : { venueTime, receivedTime }
 
 /** How the venue's word for the best quotes contradicts the book; `null` is no word, −1 an empty side. */
 export const quoteFault = ({ book }: Entry, bid: Price | -1 | null, ask: Price | -1 | null): string | undefined => {
@@ -191,8 +197,7 @@ export const quoteFault = ({ book }: Entry, bid: Price | -1 | null, ask: Price |
 }
 
 /** Whether a change is older than another that came before it. */
-export const isLate = ({ venueTime }: Entry, change: Moment): boolean =>
-  venueTime !== null && change.venueTime < venueTime
+export const isLate = ({ venueTime }: Entry, change: Moment): boolean => change.venueTime < venueTime
 
 /** Keeps a change for the replay over a snapshot to come, in the venue's order. */
 export const hold = (entry: Entry, event: BookChange): void => {
@@ -227,6 +232,8 @@ export const isFresh = (entry: Entry, { venueTime }: BookSnapshot): boolean => {
 /** Whether a change is so old that a REST book which does not know it by now shows that it never happened. */
 export const isDisowned = ({ asked }: Entry, change: Moment): boolean => change.receivedTime < asked - REST_LAG
 
+const orNull = (time: number): number | null => (time === NEVER ? null : time)
+
 export const view = (entry: Entry, quarantined: boolean, limit?: number): BookView => ({
   instrumentId: entry.id,
   venue: entry.venue,
@@ -237,9 +244,9 @@ export const view = (entry: Entry, quarantined: boolean, limit?: number): BookVi
   quarantined,
   bids: OrderBook.levels(entry.book, "bid", limit),
   asks: OrderBook.levels(entry.book, "ask", limit),
-  venueTime: entry.venueTime,
-  receivedTime: entry.receivedTime,
+  venueTime: orNull(entry.venueTime),
+  receivedTime: orNull(entry.receivedTime),
   fedBy: entry.fedBy,
   verifiedBy: entry.verifiedBy,
-  verifiedTime: entry.verifiedTime
+  verifiedTime: orNull(entry.verifiedTime)
 })

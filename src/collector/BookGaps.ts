@@ -4,7 +4,7 @@
  */
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type { Connected, Disconnected, Gap } from "../domain/MarketEvent.ts"
-import type { Entry, Moment } from "./BookEntry.ts"
+import { type Entry, type Moment, NEVER } from "./BookEntry.ts"
 
 /** What all books of a slot missed while it had no connection. */
 export interface OpenGap {
@@ -119,7 +119,7 @@ export const make = (push: (gap: Gap) => void, { connections, departed, slots }:
   /** What a book missed of which no snapshot came; a distrust tells of it as well. */
   const missed = (entry: Entry, reason: string, now: number): void => {
     const { distrust, id, lastGood } = entry
-    if (lastGood !== null && distrust === undefined) pushGap(entry, id, { from: lastGood, reason }, now, now)
+    if (lastGood !== NEVER && distrust === undefined) pushGap(entry, id, { from: lastGood, reason }, now, now)
   }
 
   /** Most data comes on the connection of the data before. */
@@ -170,7 +170,7 @@ export const make = (push: (gap: Gap) => void, { connections, departed, slots }:
       waitNoMore(connection, entry, now)
     },
     depart: ({ id, lastGood }) => {
-      if (lastGood === null) return
+      if (lastGood === NEVER) return
       departed.set(id, lastGood)
       if (departed.size <= MAX_DEPARTED) return
       for (const oldest of departed.keys()) return void departed.delete(oldest)
@@ -203,7 +203,7 @@ export const make = (push: (gap: Gap) => void, { connections, departed, slots }:
       const { distrust, lastGood } = entry
       entry.distrust = undefined
       if (entry.loss !== undefined) leaveLoss(entry, now)
-      else if (distrust !== undefined && lastGood !== null) {
+      else if (distrust !== undefined && lastGood !== NEVER) {
         pushGap(entry, entry.id, { from: lastGood, reason: distrust }, now, now)
       }
     },

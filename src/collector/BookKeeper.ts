@@ -28,6 +28,7 @@ import {
   isFresh,
   isLate,
   momentOf,
+  NEVER,
   newerThan,
   quoteFault,
   type SharedLoss,
@@ -281,7 +282,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       unbuilt.delete(entry)
       gaps.built(entry, now)
       // Its history begins here, even if it is not trusted yet.
-      entry.lastGood ??= BookGaps.happenedAt(moment)
+      if (entry.lastGood === NEVER) entry.lastGood = BookGaps.happenedAt(moment)
     }
     publishBest(entry, last.venueTime, now)
     if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
@@ -511,7 +512,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         // It may stay like that for long: what is missing up to now is told now.
         gaps.concede(entry, now)
         entry.distrust = reason
-        if (entry.lastGood !== null) entry.lastGood = now
+        if (entry.lastGood !== NEVER) entry.lastGood = now
       }),
     frozen: (id, now, reason) =>
       collect(() => {

@@ -5,7 +5,6 @@
 import * as LevelPool from "../domain/LevelPool.ts"
 import type { InstrumentId, VenueId } from "../domain/Market.ts"
 import type {
-  BestQuote,
   BookChange,
   BookDelta,
   BookSnapshot,
@@ -37,6 +36,7 @@ import {
 } from "./BookEntry.ts"
 import * as BookGaps from "./BookGaps.ts"
 import * as BookMembership from "./BookMembership.ts"
+import * as BookProof from "./BookProof.ts"
 import * as BookTrust from "./BookTrust.ts"
 import * as Quarantine from "./Quarantine.ts"
 
@@ -119,19 +119,15 @@ export const memory = (): Memory => ({
 
 export const make = (options: BookKeeperOptions, remembered: Memory = memory()): BookKeeper => {
   const { counters, doubted, entries, unbuilt } = remembered
-  const verifiers = new Map<VenueId, BookVerifier | undefined>()
   let out: Array<MarketEvent> = []
   const gaps = BookGaps.make((gap) => out.push(gap), remembered.gaps)
   const quarantine = Quarantine.make(remembered.quarantine, options.quarantine)
-  const useVerifier = (venue: VenueId): void => {
-    if (!verifiers.has(venue)) verifiers.set(venue, options.verifier(venue))
-  }
-  for (const { venue } of entries.values()) useVerifier(venue)
-  const verifierOf = (venue: VenueId): BookVerifier | undefined => verifiers.get(venue)
   const push = (event: MarketEvent): void => void out.push(event)
   const { onResync } = options
   const trust = BookTrust.make({ doubted, counters, gaps, quarantine, push, onResync })
   const { clearDoubt, contradicted, heal, setStatus, suspect } = trust
+  const proof = BookProof.make({ verifier: options.verifier, counters, trust })
+  for (const { venue } of entries.values()) proof.begin(venue)
   const membership = BookMembership.make({
     entries,
     levels: remembered.levels,
@@ -139,48 +135,14 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     gaps,
     trust,
     quarantine,
-    onArrived: useVerifier,
-    onLeft: ({ id, venue }) => verifierOf(venue)?.forget(id)
+    onArrived: proof.begin,
+    onLeft: proof.forget
   })
 
   const collect = (run: () => void): Array<MarketEvent> => {
     out = []
     run()
     return out
-  }
-
-  const noteVerdict = (entry: Entry, verdict: Verdict, now: number): void => {
-    if (verdict === "verified") {
-      counters.verified++
-      entry.verifiedBy = "digest"
-      entry.verifiedTime = now
-    } else if (verdict === "unverifiable") {
-      counters.unverifiable++
-      if (entry.verifiedBy === "digest") entry.verifiedBy = "nothing"
-    }
-  }
-
-  const noteQuotes = (entry: Entry, now: number): void => {
-    entry.verifiedBy = "quotes"
-    entry.verifiedTime = now
-  }
-
-  const noteCheck = (verdict: Verdict, states: boolean): void => {
-    if (verdict === "deferred") counters.checkedLater++
-    else if (verdict !== "unverifiable") counters.checkedByDigest++
-    else if (states) counters.checkedByQuotes++
-    else counters.unchecked++
-  }
-
-  const judgeQuotes = (entry: Entry, event: BookChange | BestQuote, why: string | undefined): void => {
-    if (why === undefined) {
-      clearDoubt(entry)
-      if (entry.verifiedBy !== "digest") noteQuotes(entry, event.receivedTime)
-    } else if (entry.doubt === undefined) {
-      trust.doubt(entry, event, why)
-    } else if (entry.doubt.venueTime !== event.venueTime) {
-      contradicted(entry, why, event.receivedTime, event._tag === "BookChange" ? event : undefined)
-    }
   }
 
   const publishBest = (entry: Entry, venueTime: number, receivedTime: number): void => {
@@ -194,27 +156,6 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     entry.bidSize = bidSize
     entry.askSize = askSize
     out.push({ _tag: "BestChanged", instrumentId: entry.id, bid, bidSize, ask, askSize, venueTime, receivedTime })
-  }
-
-  const check = (entry: Entry, event: BookSnapshot | BookChange, isUrgent: boolean): Verdict => {
-    const verdict = verifierOf(entry.venue)?.check(event, entry.book, isUrgent) ?? "unverifiable"
-    noteVerdict(entry, verdict, event.receivedTime)
-    if (verdict === "verified") noteProof(entry, event.venueTime)
-    return verdict
-  }
-
-  const noteProof = (entry: Entry, venueTime: number): void => {
-    if (!OrderBook.isCrossed(entry.book)) entry.provenTime = Math.max(entry.provenTime, venueTime)
-  }
-
-  /** What was put off turned out to be right. Nothing heals by it: it may be older than what ended the trust. */
-  const proveLate = (entry: Entry, now: number): void => {
-    const moment = momentOf(entry)
-    if (!entry.built || entry.status !== "live" || moment === undefined) return
-    noteVerdict(entry, "verified", now)
-    noteProof(entry, moment.venueTime)
-    clearDoubt(entry)
-    entry.lastGood = BookGaps.happenedAt(moment)
   }
 
   /** The book of what came on its socket, which shows how far its connection has come. */
@@ -232,10 +173,10 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
   /** Makes the book this snapshot with these changes on top, and judges it. */
   const rebuild = (entry: Entry, event: BookSnapshot, changes: ReadonlyArray<BookChange>): Verdict => {
     OrderBook.applySnapshot(entry.book, event.bids, event.asks)
-    let verdict = check(entry, event, true)
+    let verdict = proof.check(entry, event, true)
     for (const change of changes) {
       OrderBook.applyChange(entry.book, change.side, change.price, change.size)
-      verdict = check(entry, change, true)
+      verdict = proof.check(entry, change, true)
     }
     return verdict
   }
@@ -333,8 +274,8 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     const fault = states ? quoteFault(entry, event.bestBid, event.bestAsk) : undefined
     // Where anything speaks against the book its digest is compared at once, which settles it either way.
     const isUrgent = entry.status !== "live" || fault !== undefined || entry.doubt !== undefined
-    const verdict = check(entry, event, isUrgent)
-    noteCheck(verdict, states)
+    const verdict = proof.check(entry, event, isUrgent)
+    proof.count(verdict, states)
     const crossed = OrderBook.isCrossed(entry.book)
     if (entry.status !== "live") {
       hold(entry, event)
@@ -347,9 +288,9 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       clearDoubt(entry)
       entry.lastGood = BookGaps.happenedAt(event)
     } else if (verdict === "deferred") {
-      if (states) noteQuotes(entry, now)
+      if (states) proof.noteQuotes(entry, now)
     } else if (verdict === "unverifiable") {
-      if (states) judgeQuotes(entry, event, fault)
+      if (states) proof.judgeQuotes(entry, event, fault)
       if (entry.doubt === undefined) entry.lastGood = BookGaps.happenedAt(event)
     }
     if ((entry.status as BookStatus) !== "live") entry.lastSure = momentOf({ receivedTime, venueTime })
@@ -405,14 +346,14 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       case "Trade": {
         const entry = found(event)
         if (entry === undefined) return
-        verifierOf(entry.venue)?.check(event, entry.book)
+        proof.hear(entry, event)
         out.push(event)
         return
       }
       case "TickSizeChange": {
         const entry = entries.get(event.instrumentId)
         if (entry === undefined) return void counters.foreign++
-        verifierOf(entry.venue)?.check(event, entry.book)
+        proof.hear(entry, event)
         out.push(event)
         if (entry.status === "live") suspect(entry, "the tick size changed", event.receivedTime)
         return
@@ -420,7 +361,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       case "BestQuote": {
         const entry = entries.get(event.instrumentId)
         if (entry === undefined) return void counters.foreign++
-        if (entry.status === "live") judgeQuotes(entry, event, quoteFault(entry, event.bid, event.ask))
+        if (entry.status === "live") proof.judgeQuotes(entry, event, quoteFault(entry, event.bid, event.ask))
         return
       }
       case "MessageRejected":
@@ -464,13 +405,11 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     sweep: (now) =>
       collect(() => {
         // A digest says more than quotes do, so that it may end a doubt.
-        for (const verifier of verifiers.values()) {
-          for (const { instrumentId, why } of verifier?.expire(now) ?? []) {
-            const entry = entries.get(instrumentId)
-            if (entry === undefined) continue
-            if (why === undefined) proveLate(entry, now)
-            else contradicted(entry, why, now)
-          }
+        for (const { instrumentId, why } of proof.expire(now)) {
+          const entry = entries.get(instrumentId)
+          if (entry === undefined) continue
+          if (why === undefined) proof.proveLate(entry, now)
+          else contradicted(entry, why, now)
         }
         for (const entry of doubted) {
           if (now - entry.doubt!.since >= QUOTE_GRACE) contradicted(entry, entry.doubt!.why, now)
@@ -489,10 +428,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
         }
         gaps.expire(now)
       }),
-    isBehind: () => {
-      for (const verifier of verifiers.values()) if (verifier?.isBehind() === true) return true
-      return false
-    },
+    isBehind: proof.isBehind,
     resyncing: (id, now) =>
       collect(() => {
         const entry = entries.get(id)

@@ -69,8 +69,7 @@ const run = async (bench: Bench): Promise<Finding> => {
     const measured = `${spreadText(spread(ratios))} × the floor; ${spreadText(spread(warmRatios))} × after the first third`
     const obstacle =
       "the first third of the messages costs half as much again as later ones, until what runs for each of them is optimised; after that the " +
-      "[profile](performance/profile.md) is flat: reading the messages and the books take a fifth each, Node's sockets, `ws` and Effect a third, " +
-      "with storage a seventh goes into rows; no function takes more than 7 %"
+      "[profile](performance/profile.md) is flat"
     goals.push({ goal: text, bar, measured, holds: median(ratios) <= limit, obstacle })
   }
   goal("frame → validated → book → event with best bid and ask", `≤ ${EVENT_BAR} × the floor`, EVENT_BAR, "parallax")

@@ -41,7 +41,7 @@ export const make = (): LevelPool => ({ blocks: [blockOf(FIRST_BLOCK)], used: 0,
 /** A place without room. */
 export const nowhere = ({ blocks }: LevelPool): Place => ({ block: blocks[0]!, from: 0, room: 0, length: 0 })
 
-/** The room that so many levels are given: at most a quarter more than they need, but two at least. */
+/** The room that so many levels are given: at most a quarter more than they need, and four at least. */
 const roomFor = (length: number): number => {
   if (length <= LEAST_ROOM) return LEAST_ROOM
   const step = Math.max(2, 1 << (29 - Math.clz32(length - 1)))

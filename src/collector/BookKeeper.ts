@@ -26,6 +26,7 @@ import {
   isDisowned,
   isFresh,
   isLate,
+  type Moment,
   momentOf,
   NEVER,
   newerThan,
@@ -145,7 +146,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     return out
   }
 
-  const publishBest = (entry: Entry, venueTime: number, receivedTime: number): void => {
+  const publishBest = (entry: Entry, at: Moment): void => {
     const bid = OrderBook.bestPrice(entry.book, "bid")
     const ask = OrderBook.bestPrice(entry.book, "ask")
     const bidSize = OrderBook.bestSize(entry.book, "bid")
@@ -155,6 +156,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     entry.ask = ask
     entry.bidSize = bidSize
     entry.askSize = askSize
+    const { receivedTime, venueTime } = at
     out.push({ _tag: "BestChanged", instrumentId: entry.id, bid, bidSize, ask, askSize, venueTime, receivedTime })
   }
 
@@ -225,7 +227,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
       // Its history begins here, even if it is not trusted yet.
       if (entry.lastGood === NEVER) entry.lastGood = BookGaps.happenedAt(moment)
     }
-    publishBest(entry, last.venueTime, now)
+    publishBest(entry, moment)
     if (OrderBook.isCrossed(entry.book)) suspect(entry, "the snapshot is crossed", now)
     else if (verdict === "mismatch") {
       suspect(entry, "the venue's digest does not match after the snapshot", now)
@@ -268,7 +270,7 @@ export const make = (options: BookKeeperOptions, remembered: Memory = memory()):
     if (before === event.size) counters.duplicates++
     else {
       out.push(event)
-      publishBest(entry, event.venueTime, now)
+      publishBest(entry, event)
     }
     const states = event.bestBid !== null || event.bestAsk !== null
     const fault = states ? quoteFault(entry, event.bestBid, event.bestAsk) : undefined
